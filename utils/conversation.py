@@ -1,0 +1,134 @@
+"""One conversation: its stages, each in a thread, joined by queues between its two connections."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import socket
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from utils.chat import Chat
+from utils.context import Context
+from utils.messages import ConversationStarted
+from utils.metrics import MetricsFile
+from utils.stage_queue import StageQueue
+from utils.transcript_output import TranscriptOutput
+from utils.turn_records import TurnRecords
+from utils.turns import Turns
+
+logger = logging.getLogger(__name__)
+
+QUEUE_CAPACITY = 32
+JOIN_S = 2.0
+
+
+class Stage(Protocol):
+    """What a conversation asks of a stage; `handlers.base.BaseHandler` is one."""
+
+    def setup(self, engine: Any) -> None:
+        """Make this conversation's state."""
+
+    def run(self) -> None:
+        """The stage's loop, until `Shutdown`."""
+
+
+@dataclass(frozen=True)
+class LoadedStage:
+    """A stage that conversations are built from. make(context, inbox, outbox) → the stage; engine: what it shares."""
+
+    name: str
+    make: Callable[[Context, StageQueue, StageQueue | None], Stage]
+    engine: Any
+
+
+@dataclass(frozen=True)
+class Connections:
+    """The client's two connections: it speaks on the first and hears on the second."""
+
+    microphone: socket.socket
+    speaker: socket.socket
+    client: str
+
+    def shut_down(self) -> None:
+        """End both, so that whoever waits for them wakes; what was written is still delivered."""
+        for connection in (self.microphone, self.speaker):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Give both back to the system."""
+        self.microphone.close()
+        self.speaker.close()
+
+
+class Conversation:
+    """Built on two connections, started once, closed once.
+
+    on_finished is called, from a stage's thread, when the conversation is over; whoever owns it then calls `close`.
+    """
+
+    def __init__(
+        self,
+        connections: Connections,
+        stages: Sequence[LoadedStage],
+        chat: Chat,
+        on_finished: Callable[[], None],
+        metrics_file: MetricsFile | None = None,
+        output: TranscriptOutput | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.connections = connections
+        self.finished = threading.Event()
+        self._on_finished = on_finished
+        self._records = TurnRecords(chat, output or TranscriptOutput(), clock, metrics_file)
+        self._turns = Turns(self._records.ended, clock)
+        self._queues = [StageQueue(QUEUE_CAPACITY, self._turns.live) for _ in stages]
+        self._turns.subscribe(self._records.report)
+        for queue in self._queues:
+            self._turns.subscribe(queue.drop_stale)
+        context = Context(self._turns, self._records, chat, clock, self.hang_up)
+        self._threads = []
+        for stage, inbox, outbox in zip(stages, self._queues, [*self._queues[1:], None], strict=True):
+            handler = stage.make(context, inbox, outbox)
+            handler.setup(stage.engine)
+            self._threads.append(threading.Thread(target=self._run, args=(handler,), name=stage.name, daemon=True))
+
+    def start(self) -> None:
+        """Start the stages' threads."""
+        for thread in self._threads:
+            thread.start()
+        self._queues[0].put(ConversationStarted())
+
+    def hang_up(self, reason: str) -> None:
+        """The conversation is over: nothing more is made for it. Any thread; waits for nobody."""
+        if not self.finished.is_set():
+            logger.info("conversation with %s over: %s", self.connections.client, reason)
+            self.finished.set()
+            self._on_finished()
+
+    def close(self) -> bool:
+        """Cancel, close the connections, then end the threads. False: one did not end in time (it is a daemon)."""
+        self._turns.close()
+        self.connections.shut_down()
+        for queue in self._queues:
+            queue.shut_down()
+        deadline = time.monotonic() + JOIN_S
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        self._records.close()
+        self.connections.close()
+        late = [thread.name for thread in self._threads if thread.is_alive()]
+        if late:
+            logger.error("still busy after the conversation ended: %s", ", ".join(late))
+        return not late
+
+    def _run(self, handler: Stage) -> None:
+        try:
+            handler.run()
+        except Exception:
+            logger.exception("a stage's thread broke")
+            self.hang_up("a stage's thread broke")

@@ -1,0 +1,145 @@
+"""The one long-lived thread on which a model is loaded, warmed up and run.
+
+Torch gives every new Python thread an OpenMP pool of its own (a decode step went from 70 to over 105 ms), and compiled
+CUDA graphs belong to the thread that recorded them: so the stages' threads, several a conversation, ask the engine's
+thread to do the work and wait. Jobs run in the order in which they came.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError, Future
+from concurrent.futures import TimeoutError as FutureTimeout
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+Emit = Callable[[T], None]
+
+WATCH_S = 0.05  # how often a waiting stage looks whether its work is still wanted
+
+
+class EngineClosed(RuntimeError):
+    """The engine's thread has ended; it takes no more work."""
+
+
+class Abandoned(Exception):
+    """Raised inside a job by `emit` when nobody wants its output any more."""
+
+
+def always() -> bool:
+    """Work that is always wanted."""
+    return True
+
+
+class EngineThread:
+    """Runs jobs one after another on a thread of its own, a daemon: a load that hangs can't keep the process alive."""
+
+    def __init__(self, name: str) -> None:
+        self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name=f"engine-{name}", daemon=True)
+        self._thread.start()
+
+    def call(self, job: Callable[[], T], live: Callable[[], bool] = always) -> T:
+        """Run `job` on the engine's thread and return its result, or raise what it raises.
+
+        Raises CancelledError when `live` turns false: the caller goes on at once, the job (which should ask `live`
+        too) ends on its own and its result is dropped. Raises EngineClosed after `close`.
+        """
+        future = self.submit(job, live)
+        while True:
+            try:
+                return future.result(timeout=WATCH_S)
+            except FutureTimeout:
+                if future.done():  # the job itself raised a TimeoutError
+                    raise
+                if not live():
+                    raise CancelledError from None
+                if not self._thread.is_alive():
+                    raise EngineClosed(self._thread.name) from None
+
+    def submit(self, job: Callable[[], T], live: Callable[[], bool] = always) -> Future[T]:
+        """Queue `job` and return at once. A job that is no longer wanted when its turn comes is not started."""
+        if self._closed:
+            raise EngineClosed(self._thread.name)
+        future: Future[T] = Future()
+
+        def work() -> None:
+            if not live():
+                future.cancel()
+            if not future.set_running_or_notify_cancel():
+                return
+            try:
+                future.set_result(job())
+            except BaseException as error:
+                future.set_exception(error)
+
+        self._jobs.put(work)
+        return future
+
+    def stream(self, produce: Callable[[Emit[T]], None], live: Callable[[], bool] = always) -> Iterator[T]:
+        """Run `produce(emit)` on the engine's thread and yield what it emits, as it emits it.
+
+        Ends early, without an error, when `live` turns false. Closing the iterator abandons the job: its next `emit`
+        raises Abandoned. An exception in the job is raised here, after everything it had emitted.
+        """
+        channel: _Channel[T] = _Channel()
+
+        def wanted() -> bool:
+            return live() and not channel.abandoned
+
+        def job() -> None:
+            with contextlib.suppress(Abandoned):
+                produce(channel.emit)
+
+        future = self.submit(job, wanted)
+        future.add_done_callback(channel.end)
+        try:
+            yield from channel.items(live)
+        finally:
+            channel.abandoned = True
+        if live() and not future.cancelled():
+            future.result()
+
+    def close(self, timeout: float | None = None) -> bool:
+        """Take no more jobs, finish those that wait, end the thread. False: it was still busy after `timeout`."""
+        self._closed = True
+        self._jobs.put(None)
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            job()
+            del job  # a job holds its arguments and result: let go of them while waiting for the next
+
+
+class _Channel(Generic[T]):
+    """What a streaming job has emitted and its consumer has not taken."""
+
+    _END: Any = object()
+
+    def __init__(self) -> None:
+        self._items: queue.SimpleQueue[T] = queue.SimpleQueue()
+        self.abandoned = False
+
+    def emit(self, item: T) -> None:
+        if self.abandoned:
+            raise Abandoned
+        self._items.put(item)
+
+    def end(self, _: Future[None]) -> None:
+        self._items.put(self._END)
+
+    def items(self, live: Callable[[], bool]) -> Iterator[T]:
+        while live():
+            try:
+                item = self._items.get(timeout=WATCH_S)
+            except queue.Empty:
+                continue
+            if item is self._END:
+                return
+            yield item

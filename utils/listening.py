@@ -1,0 +1,97 @@
+"""The server's listening sockets: bound before the models load, listening only when they are warm."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import ipaddress
+import socket
+
+BACKLOG = 64
+
+
+class PortUnavailable(OSError):
+    """An address can't be bound; the message is one line for the user."""
+
+
+class Listener:
+    """The sockets of one port, one for each address its host name stands for."""
+
+    def __init__(self, host: str, port: int) -> None:
+        """Binds. Port 0 takes any free one. Raises PortUnavailable."""
+        self.host = host
+        self.sockets: list[socket.socket] = []
+        self.port = port
+        try:
+            for family, address in _addresses(host, port):
+                self._bind(family, address)
+        except BaseException:
+            self.close()
+            raise
+        if not self.sockets:
+            raise PortUnavailable(f"{host}:{port} can't be listened on: no address of this machine")
+
+    def listen(self) -> None:
+        """Begin to accept. Raises PortUnavailable where another process began first."""
+        for listening in self.sockets:
+            try:
+                listening.listen(BACKLOG)
+            except OSError as error:
+                raise _unavailable(self.host, self.port, error) from error
+
+    def close(self) -> None:
+        """Stop accepting."""
+        for listening in self.sockets:
+            listening.close()
+
+    @property
+    def public(self) -> bool:
+        """Other machines can reach it."""
+        return any(not ipaddress.ip_address(s.getsockname()[0].partition("%")[0]).is_loopback for s in self.sockets)
+
+    def _bind(self, family: int, address: tuple[str, int]) -> None:
+        listening = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            listening.setblocking(False)
+            listening.bind((address[0], self.port))
+        except OSError as error:
+            listening.close()
+            if error.errno == errno.EADDRNOTAVAIL and self.sockets:
+                return  # localhost names ::1 too on machines that have no IPv6
+            raise _unavailable(self.host, self.port, error) from error
+        self.sockets.append(listening)
+        self.port = listening.getsockname()[1]
+
+
+def _addresses(host: str, port: int) -> list[tuple[int, tuple[str, int]]]:
+    try:
+        found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except OSError as error:
+        raise PortUnavailable(f"{host} is not an address of this machine: {error}") from error
+    addresses = {(family, (str(address[0]), port)) for family, _, _, _, address in found}
+    return sorted(addresses)  # IPv4 first
+
+
+def _unavailable(host: str, port: int, error: OSError) -> PortUnavailable:
+    if error.errno == errno.EADDRINUSE:
+        return PortUnavailable(f"port {port} on {host} is in use: stop the other program, or choose another port")
+    return PortUnavailable(f"{host}:{port} can't be listened on: {error.strerror or error}")
+
+
+def prepare_connection(connection: socket.socket) -> None:
+    """Options for a conversation's connection: no delay, a small send buffer (what lies in it can't be taken back
+    when the user interrupts), and probes that find a client whose machine vanished."""
+    options = [
+        (socket.IPPROTO_TCP, "TCP_NODELAY", 1),
+        (socket.SOL_SOCKET, "SO_SNDBUF", 8_192),
+        (socket.SOL_SOCKET, "SO_KEEPALIVE", 1),
+        (socket.IPPROTO_TCP, "TCP_KEEPIDLE", 5),
+        (socket.IPPROTO_TCP, "TCP_KEEPINTVL", 2),
+        (socket.IPPROTO_TCP, "TCP_KEEPCNT", 3),
+    ]
+    for level, name, value in options:
+        with contextlib.suppress(OSError, AttributeError):  # not every system has every option
+            connection.setsockopt(level, getattr(socket, name), value)

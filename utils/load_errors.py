@@ -1,0 +1,58 @@
+"""A model that can't be loaded, said in one line: which one, why, and what to do."""
+
+from __future__ import annotations
+
+from utils.transcript_output import one_line
+
+BUNDLED_HINT = "without a hub, run with configs/bundled.json or give a local folder"
+LONGEST_REASON = 300
+
+
+class LoadError(RuntimeError):
+    """A stage could not be loaded; the message is the whole line for the user."""
+
+
+def load_error(part: str, model_name: str, error: BaseException) -> LoadError:
+    """The line for `error`, raised while the model of a part (`stt`, `lm`, …) was loaded."""
+    return LoadError(f"--{part}_model_name {model_name} can't be loaded: {_reason(part, error)}")
+
+
+def _reason(part: str, error: BaseException) -> str:
+    text = " ".join(str(e) for e in _chain(error))
+    names = {type(e).__name__ for e in _chain(error)}
+    if any(name.startswith("Bundled") or name == "UnknownBundledModel" for name in names):
+        return one_line(str(error))
+    if "GatedRepoError" in names or "gated repo" in text or "401 Client Error" in text:
+        return "the model is gated: accept its licence on the hub, then set HF_TOKEN to a token of your account"
+    if "does not recognize this architecture" in text or ("model type" in text and "not recognize" in text):
+        return f"this Transformers does not know its model type; choose another --{part}_model_name"
+    if "trust_remote_code" in text:
+        return f"it needs code from its repository; if you trust that code, add --{part}_trust_remote_code true"
+    if "out of memory" in text.lower() or "OutOfMemoryError" in names:
+        return f"out of memory; choose a smaller model or --{part}_device cpu"
+    if any(hint in text for hint in ("couldn't connect", "Connection error", "Max retries", "offline mode")):
+        return f"the hub can't be reached ({_root(error)}); {BUNDLED_HINT}"
+    if "is not a local folder" in text or "RepositoryNotFoundError" in names:
+        return f"neither a folder here nor a model of the hub that your token may see; {BUNDLED_HINT}"
+    if isinstance(error, ModuleNotFoundError):
+        return f"the package {error.name} is not installed: pip install -r requirements.txt"
+    return _short(f"{type(error).__name__}: {error}")
+
+
+def _chain(error: BaseException) -> list[BaseException]:
+    chain: list[BaseException] = []
+    current: BaseException | None = error
+    while current is not None and current not in chain:
+        chain.append(current)
+        current = current.__cause__ or current.__context__
+    return chain
+
+
+def _root(error: BaseException) -> str:
+    root = _chain(error)[-1]
+    return _short(f"{type(root).__name__}: {root}", 120)
+
+
+def _short(text: str, longest: int = LONGEST_REASON) -> str:
+    text = one_line(text)
+    return text if len(text) <= longest else text[: longest - 1] + "…"

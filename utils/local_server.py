@@ -1,0 +1,85 @@
+"""A server of this checkout as a process of its own: started, waited for until it is ready, stopped as a user would."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import IO
+
+ROOT = Path(__file__).resolve().parent.parent
+READY = "ready after"
+
+
+class ServerFailed(RuntimeError):
+    """The server ended before it was ready; what it said has been shown."""
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports of the loopback interface that nobody uses now."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [int(listening.getsockname()[1]) for listening in sockets]
+    for listening in sockets:
+        listening.close()
+    return ports
+
+
+class LocalServer:
+    """A context manager. arguments: of s2s_pipeline.py. on_stdout/on_stderr take each of its lines."""
+
+    def __init__(
+        self, arguments: Sequence[str], on_stdout: Callable[[str], None], on_stderr: Callable[[str], None]
+    ) -> None:
+        self._arguments = list(arguments)
+        self._sinks = on_stdout, on_stderr
+        self._ready = threading.Event()
+
+    def __enter__(self) -> LocalServer:
+        command = [sys.executable, "-u", str(ROOT / "s2s_pipeline.py"), *self._arguments]
+        # A process group of its own: Ctrl-C on the terminal reaches the caller, which stops the server in its turn.
+        self.process = subprocess.Popen(
+            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        )
+        assert self.process.stdout is not None
+        assert self.process.stderr is not None
+        streams = zip((self.process.stdout, self.process.stderr), self._sinks, strict=True)
+        self._readers = [threading.Thread(target=self._read, args=pair, daemon=True) for pair in streams]
+        for reader in self._readers:
+            reader.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def wait_ready(self) -> None:
+        """Wait until it serves. Raises ServerFailed where it ends instead."""
+        while not self._ready.wait(0.1):
+            if self.process.poll() is not None and not self._ready.is_set():
+                raise ServerFailed(f"the server ended with exit status {self.process.returncode}")
+
+    def stop(self, number: int = signal.SIGINT, timeout: float = 10.0) -> int:
+        """Press Ctrl-C and wait; kill it after `timeout` seconds. Returns its exit status."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        try:
+            self.process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        for reader in self._readers:
+            reader.join()
+        return self.process.returncode
+
+    def _read(self, stream: IO[str], sink: Callable[[str], None]) -> None:
+        with stream:
+            for line in stream:
+                if READY in line:
+                    self._ready.set()
+                sink(line.rstrip("\n"))

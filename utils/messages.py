@@ -1,0 +1,127 @@
+"""The typed messages that the queues between stages carry, and nothing else travels there.
+
+    receiver ─ InputAudio, InputGap, InputEnded ─▶ VAD ─ SpeechPart, Utterance ─▶ STT ─ Transcript ─▶ LM
+             ─ Sentence, ReplyEnd ─▶ TTS ─ ReplyAudio, ReplyEnd ─▶ sender
+
+A stage passes on unchanged, in order, every message it does not handle itself (`InputEnded`, `ReplyEnd`). Every
+message that belongs to a reply carries its `attempt`; whether that attempt is still wanted is asked of
+`utils.turns.Turns`, never guessed from a queue.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatAudio: TypeAlias = NDArray[np.float32]
+PcmAudio: TypeAlias = NDArray[np.int16]
+
+
+@dataclass(frozen=True)
+class ConversationStarted:
+    """Starts a source: the receiver begins to read from its socket."""
+
+
+@dataclass(frozen=True)
+class Shutdown:
+    """Ends a stage's loop. Nothing follows it."""
+
+
+@dataclass(frozen=True)
+class InputEnded:
+    """The user's side has ended (end of file): answer what was said, then close."""
+
+
+@dataclass(frozen=True, eq=False)
+class InputAudio:
+    """What the microphone heard. samples: float32 [n], mono, -1..1, at the input rate.
+
+    received_at: seconds on the conversation's clock when the last of these samples arrived.
+    """
+
+    samples: FloatAudio
+    received_at: float
+
+
+@dataclass(frozen=True)
+class InputGap:
+    """Nothing has arrived for a while: at `until` (seconds on the conversation's clock) there was still nothing."""
+
+    until: float
+
+
+@dataclass(frozen=True, eq=False)
+class SpeechPart:
+    """An early part of a long turn. It belongs to no attempt, for the user's words never go stale.
+
+    audio: float32 [n], mono, 16 kHz.
+    """
+
+    turn: int
+    audio: FloatAudio
+
+
+@dataclass(frozen=True, eq=False)
+class Utterance:
+    """What the user said since the last `SpeechPart` of this turn, up to the end of the turn.
+
+    audio: float32 [n], mono, 16 kHz; last_voiced_at: seconds on the conversation's clock.
+    """
+
+    attempt: int
+    turn: int
+    audio: FloatAudio
+    last_voiced_at: float
+
+
+@dataclass(frozen=True)
+class Transcript:
+    """The words of the whole turn, never empty."""
+
+    attempt: int
+    turn: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """One sentence of the reply. `text` is the LM's own text, white space included: joined, the sentences are its
+    whole reply. `spoken` is what a voice should read of it, and may be empty."""
+
+    attempt: int
+    text: str
+    spoken: str
+
+
+@dataclass(frozen=True, eq=False)
+class ReplyAudio:
+    """Audio of the reply. samples: int16 [n], mono, 44.1 kHz, n may be 0.
+
+    text: the sentence (its `Sentence.text`) that begins with this audio; empty where a sentence goes on.
+    ends_sentence: this is the last audio of its sentence.
+    """
+
+    attempt: int
+    samples: PcmAudio
+    text: str
+    ends_sentence: bool
+
+
+@dataclass(frozen=True)
+class ReplyEnd:
+    """The reply is complete, or (`failed`) a stage broke and nothing more of it will come."""
+
+    attempt: int
+    failed: bool = False
+
+
+ReplyMessage: TypeAlias = Utterance | Transcript | Sentence | ReplyAudio | ReplyEnd
+Message: TypeAlias = ConversationStarted | Shutdown | InputEnded | InputAudio | InputGap | SpeechPart | ReplyMessage
+
+
+def attempt_of(message: Message) -> int | None:
+    """The attempt a message belongs to, or None where it belongs to the user's input or the conversation itself."""
+    return getattr(message, "attempt", None)

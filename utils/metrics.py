@@ -1,0 +1,71 @@
+"""A turn's figures: one latency line for people, one JSON object a line for programs (`--metrics_file`)."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class TurnMetrics:
+    """What one turn took. All times in milliseconds; None where the turn did not come so far.
+
+    commit_ms: last voiced sample → turn committed (the silence window). stt_ms: → transcript.
+    lm_first_sentence_ms: → first whole sentence of the reply. tts_first_audio_ms: → its first audio.
+    voice_to_voice_ms: last voiced sample → first byte of the reply sent.
+    reply_audio_ms: how much audio of the reply was sent. interrupted: the user spoke over it, or hung up.
+    """
+
+    turn: int
+    commit_ms: float | None
+    stt_ms: float | None
+    lm_first_sentence_ms: float | None
+    tts_first_audio_ms: float | None
+    voice_to_voice_ms: float | None
+    reply_audio_ms: float
+    interrupted: bool
+
+
+def latency_line(metrics: TurnMetrics) -> str:
+    """The line a person reads: where the time went from the last voiced sample to the first byte sent."""
+
+    def figure(name: str, value: float | None) -> str:
+        return f"{name} {'-' if value is None else f'{value:.0f} ms'}"
+
+    parts = [
+        figure("silence window", metrics.commit_ms),
+        figure("STT", metrics.stt_ms),
+        figure("LM first sentence", metrics.lm_first_sentence_ms),
+        figure("TTS first audio", metrics.tts_first_audio_ms),
+        figure("total", metrics.voice_to_voice_ms),
+    ]
+    interrupted = " (interrupted)" if metrics.interrupted else ""
+    return f"LATENCY: turn {metrics.turn}: {', '.join(parts)}; reply {metrics.reply_audio_ms / 1000:.1f} s{interrupted}"
+
+
+class MetricsFile:
+    """Appends turns to a JSON-lines file; safe to use from several conversations."""
+
+    def __init__(self, path: str | Path) -> None:
+        """Opens the file for appending. OSError where it can't be written: better said at the start than at turn 1."""
+        self._file = open(path, "a", encoding="utf-8")  # noqa: SIM115 - closed by close()
+        self._lock = threading.Lock()
+
+    def write(self, metrics: TurnMetrics) -> None:
+        """Append one line. A full disk costs the line and a warning, not the conversation."""
+        with self._lock:
+            try:
+                self._file.write(json.dumps(asdict(metrics)) + "\n")
+                self._file.flush()
+            except (OSError, ValueError) as error:
+                logger.warning("the metrics of turn %d could not be written: %s", metrics.turn, error)
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._file.close()

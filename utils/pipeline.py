@@ -1,0 +1,136 @@
+"""Builds the pipeline: loads the chosen stages once, each model on its engine's thread, and makes conversations of them.
+
+    microphone → SocketReceiver → VAD → STT → LM → TTS → SocketSender → speaker
+
+Stages are imported by the name that their options' dataclass gives, so only what was chosen is imported.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
+from dataclasses import dataclass
+from typing import Any
+
+from utils.conversation import Connections, Conversation, LoadedStage
+from utils.devices import DeviceUnavailable, resolve_device
+from utils.engine_thread import EngineThread
+from utils.load_errors import LoadError, load_error
+from utils.metrics import MetricsFile
+from utils.option_parser import import_by_name
+from utils.progress import progress
+from utils.server_options import ServerOptions
+from utils.stage_options import load_handler, stage_options
+
+logger = logging.getLogger(__name__)
+
+RECEIVER = "handlers.socket_receiver:SocketReceiver"
+SENDER = "handlers.socket_sender:SocketSender"
+CLOSE_S = 1.5  # seconds that a busy engine is given at the end; its thread is a daemon
+
+CheckStop = Callable[[], None]
+
+
+@dataclass(frozen=True)
+class _Socket:
+    """A socket stage's engine is made for each conversation, of its connection."""
+
+    handler: Any
+    option: Any
+
+
+class Pipeline:
+    """The loaded stages of one process. `conversation` is what a server makes its conversations with."""
+
+    def __init__(self, options: ServerOptions) -> None:
+        """Opens the metrics file (OSError where it can't be written); loads nothing yet."""
+        self._options = options
+        self._stages: list[LoadedStage] = []
+        self._threads: dict[str, EngineThread] = {}
+        path = options.server.metrics_file
+        self._metrics_file = MetricsFile(path) if path else None
+
+    def load(self, check_stop: CheckStop) -> None:
+        """Load every model, each on its engine's thread. Raises LoadError, or whatever `check_stop` raises."""
+        for part in ("vad", "stt", "lm", "tts"):
+            self._stages.append(self._load_stage(part, getattr(self._options, part), check_stop))
+
+    def conversation(self, connections: Connections, on_finished: Callable[[], None]) -> Conversation:
+        """A new conversation on these connections, not started yet."""
+        sockets = self._options.sockets
+        receiver, sender = import_by_name(RECEIVER), import_by_name(SENDER)
+        return Conversation(
+            connections,
+            [
+                LoadedStage("receiver", receiver, receiver.engine_type(connections.microphone, sockets.chunk_size)),
+                *self._stages,
+                LoadedStage("sender", sender, sender.engine_type(connections.speaker, sockets.send_lead_ms / 1000)),
+            ],
+            chat=self._engine("lm").new_chat(),
+            on_finished=on_finished,
+            metrics_file=self._metrics_file,
+        )
+
+    def close(self) -> bool:
+        """End the engines' threads. False: one was still busy."""
+        if self._metrics_file is not None:
+            self._metrics_file.close()
+        deadline = time.monotonic() + CLOSE_S
+        return all([thread.close(max(0.0, deadline - time.monotonic())) for thread in self._threads.values()])
+
+    def _load_stage(self, part: str, arguments: Any, check_stop: CheckStop) -> LoadedStage:
+        options = stage_options(arguments)
+        name = options.get("model_name", type(arguments).backend)
+        started = time.monotonic()
+        thread = self._thread(part)
+        with progress(f"loading {part.upper()}: {name}"):
+            future = thread.submit(lambda: self._load_on_thread(part, arguments, options, thread))
+            stage = _wait(future, check_stop)
+        logger.info("%s ready: %s (%.1f s)", part.upper(), name, time.monotonic() - started)
+        return stage
+
+    def _load_on_thread(
+        self, part: str, arguments: Any, options: dict[str, Any], thread: EngineThread
+    ) -> LoadedStage:
+        name = str(options.get("model_name", ""))
+        try:
+            if "device" in options:
+                options["device"] = resolve_device(options["device"] or self._options.server.device)
+            handler = load_handler(type(arguments))
+            return LoadedStage(part, handler, handler.load(thread, **options))
+        except DeviceUnavailable as error:
+            raise LoadError(str(error)) from error
+        except Exception as error:
+            logger.debug("loading %s failed", part, exc_info=True)
+            raise load_error(part, name, error) from error
+
+    def _thread(self, part: str) -> EngineThread:
+        """Each model has a thread of its own; on MPS, which is not safe to use from several, all share one."""
+        name = "mps" if self._on_mps(part) else part
+        if name not in self._threads:
+            self._threads[name] = EngineThread(name)
+        return self._threads[name]
+
+    def _on_mps(self, part: str) -> bool:
+        device = getattr(getattr(self._options, part), f"{part}_device", "cpu") or self._options.server.device
+        if device == "auto":
+            import sys
+
+            return sys.platform == "darwin"
+        return str(device).startswith("mps")
+
+    def _engine(self, part: str) -> Any:
+        return next(stage.engine for stage in self._stages if stage.name == part)
+
+
+def _wait(future: Future[LoadedStage], check_stop: CheckStop) -> LoadedStage:
+    while True:
+        check_stop()
+        try:
+            return future.result(timeout=0.1)
+        except FutureTimeout:
+            if future.done():
+                raise

@@ -1,0 +1,154 @@
+"""End-of-speech segmentation: from voice probabilities, one a frame, to where speech starts, is split and ends.
+
+Pure logic on frame numbers. A voiced frame is one whose probability reaches `thresh`; silence is one below `thresh`
+less 0.15 (silero's own hysteresis), and what lies between belongs to whatever came before. A start is in doubt until
+`min_speech_ms` of voiced frames were counted, so a click is not speech but "yes" is.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TypeAlias
+
+HYSTERESIS = 0.15  # silero-vad's reference implementation: neg_threshold = threshold - 0.15
+DOUBT_SILENCE_MS = 160  # so much silence ends a doubtful start that was no speech
+PAUSE_MS = 96  # where a long utterance is split, the quietest stretch of this length is looked for
+
+
+@dataclass(frozen=True)
+class Onset:
+    """A frame was voiced, and perhaps speech starts here."""
+
+    frame: int
+
+
+@dataclass(frozen=True)
+class Dismissed:
+    """The onset was no speech."""
+
+
+@dataclass(frozen=True)
+class Started:
+    """Speech, surely, since `frame`."""
+
+    frame: int
+
+
+@dataclass(frozen=True)
+class Split:
+    """The speech since `start` has become too long: cut it at `end` (exclusive); it goes on from there."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """The speech since `start` is over; `last_voiced` was its last voiced frame."""
+
+    start: int
+    last_voiced: int
+
+
+SpeechEvent: TypeAlias = Onset | Dismissed | Started | Split | Stopped
+
+
+class Segmenter:
+    """Feeds on one probability a frame. All durations in milliseconds; max_speech_ms may be infinite."""
+
+    def __init__(
+        self, *, frame_ms: float, thresh: float, min_silence_ms: float, min_speech_ms: float, max_speech_ms: float
+    ) -> None:
+        def frames(milliseconds: float) -> int:
+            return max(1, math.ceil(milliseconds / frame_ms))
+
+        self._thresh = thresh
+        self._silence_below = max(0.01, thresh - HYSTERESIS)
+        self._min_silence = frames(min_silence_ms)
+        self._min_speech = frames(min_speech_ms)
+        self._doubt_silence = min(self._min_silence, frames(DOUBT_SILENCE_MS))
+        self._pause = frames(PAUSE_MS)
+        self._max_speech = math.inf if math.isinf(max_speech_ms) else frames(max_speech_ms)
+        self._frame = 0
+        self._clear()
+
+    def _clear(self) -> None:
+        self._start: int | None = None
+        self._sure = False
+        self._voiced = 0
+        self._silent = 0
+        self._last_voiced = 0
+        self._probabilities: list[float] = []  # since _start: where to split is looked up here
+
+    @property
+    def start(self) -> int | None:
+        """The frame where the speech now, sure or in doubt, began; after a split, where it was cut."""
+        return self._start
+
+    @property
+    def in_utterance(self) -> bool:
+        """Speech, sure or in doubt, has not ended."""
+        return self._start is not None
+
+    def feed(self, probability: float) -> list[SpeechEvent]:
+        """The next frame's probability: what it means, in order."""
+        frame, self._frame = self._frame, self._frame + 1
+        events: list[SpeechEvent] = []
+        if self._start is None:
+            if probability < self._thresh:
+                return events
+            self._start = frame
+            events.append(Onset(frame))
+        self._probabilities.append(probability)
+        self._count(frame, probability)
+        events += self._judge()
+        return events
+
+    def flush(self) -> list[SpeechEvent]:
+        """The input ends: so does speech, also a start still in doubt, for no more evidence will come."""
+        if self._start is None:
+            return []
+        start, last_voiced, sure = self._start, self._last_voiced, self._sure
+        self._clear()
+        return [*([] if sure else [Started(start)]), Stopped(start, last_voiced)]
+
+    def _count(self, frame: int, probability: float) -> None:
+        if probability >= self._thresh:
+            self._voiced += 1
+            self._last_voiced = frame
+            self._silent = 0
+        elif probability < self._silence_below or self._silent:
+            self._silent += 1
+
+    def _judge(self) -> list[SpeechEvent]:
+        start = self._start
+        assert start is not None
+        events: list[SpeechEvent] = []
+        if not self._sure:
+            if self._voiced >= self._min_speech:
+                self._sure = True
+                events.append(Started(start))
+            elif self._silent >= self._doubt_silence:
+                self._clear()
+                return [Dismissed()]
+        if self._sure and self._silent >= self._min_silence:
+            events.append(Stopped(start, self._last_voiced))
+            self._clear()
+        elif self._sure and len(self._probabilities) >= self._max_speech:
+            events.append(self._split(start))
+        return events
+
+    def _split(self, start: int) -> Split:
+        """Cut in the middle of the quietest stretch of the later two thirds (an early cut would leave too much)."""
+        length = len(self._probabilities)
+        width = min(self._pause, length)
+        first = min(length // 3, length - width)
+        best = min(
+            range(first, length - width + 1),
+            key=lambda index: (sum(self._probabilities[index : index + width]), -index),
+        )
+        cut = max(1, best + width // 2)
+        self._start = start + cut
+        self._probabilities = self._probabilities[cut:]
+        return Split(start, start + cut)

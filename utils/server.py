@@ -1,0 +1,210 @@
+"""The server's main loop: accepts connections, pairs them, owns the conversations, ends with the signals.
+
+bind → (models load) → listen → serve → stop
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import selectors
+import socket
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from utils.conversation import Connections, Conversation
+from utils.listening import Listener, prepare_connection
+from utils.pairing import Pairing
+from utils.stop_signals import StopSignals
+
+logger = logging.getLogger(__name__)
+
+TICK_S = 1.0  # how often connections that wait for their second half are looked through
+
+MakeConversation = Callable[[Connections, Callable[[], None]], Conversation]
+React = Callable[[], None]
+
+
+class _Selectable(Protocol):
+    def fileno(self) -> int: ...
+
+
+class Server:
+    """Serves at most `most` conversations at once; one client more is refused at once."""
+
+    def __init__(self, microphone: Listener, speaker: Listener, make: MakeConversation, most: int = 1) -> None:
+        self._microphone = microphone
+        self._speaker = speaker
+        self._make = make
+        self._most = most
+        self._selector = selectors.DefaultSelector()
+        self._pairing: Pairing[socket.socket] = Pairing(time.monotonic)
+        self._conversations: list[Conversation] = []
+        self._wake_reader, self._wake_writer = socket.socketpair()
+        self._wake_reader.setblocking(False)
+        self._wake_writer.setblocking(False)
+
+    def serve(self, stop: StopSignals) -> None:
+        """Listen and serve until a stop is asked for, then end every conversation. Raises PortUnavailable."""
+        try:
+            self._listen(stop)
+            while not stop.requested:
+                # What ends comes before what begins: a client that reconnects finds its place free again.
+                ready = [(*key.data, key.fileobj) for key, _ in self._selector.select(TICK_S)]
+                for _, react, _ in sorted(ready, key=lambda item: item[0]):
+                    react()
+                self._reap()
+                for connection in self._pairing.expired():
+                    self._drop(connection, "it opened one port only")
+        finally:
+            self._stop()
+
+    def _listen(self, stop: StopSignals) -> None:
+        self._watch(stop, 0, lambda: None)
+        self._watch(self._wake_reader, 0, self._woken)
+        for listener, order, accept in (
+            (self._microphone, 3, self._accept_microphone),
+            (self._speaker, 4, self._accept_speaker),
+        ):
+            for listening in listener.sockets:
+                self._watch(listening, order, lambda accept=accept, listening=listening: accept(listening))  # type: ignore[misc]
+        self._microphone.listen()
+        self._speaker.listen()
+
+    def _stop(self) -> None:
+        for listener in (self._microphone, self._speaker):
+            listener.close()
+        for connection in self._pairing.waiting():
+            connection.close()
+        for conversation in self._conversations:
+            conversation.hang_up("the server stops")
+        for conversation in self._conversations:
+            conversation.close()
+        self._conversations.clear()
+        self._selector.close()
+        self._wake_reader.close()
+        self._wake_writer.close()
+
+    # --- accepting
+
+    def _accept_microphone(self, listening: socket.socket) -> None:
+        while (accepted := self._accept(listening)) is not None:
+            connection, host = accepted
+            if not self._has_room():
+                logger.info("refused %s: already in conversation with %s", host, self._clients())
+                connection.close()
+                continue
+            for oldest in self._pairing.first(connection, host):
+                self._drop(oldest, "too many wait for their second connection")
+            self._watch(connection, 2, lambda connection=connection: self._look_at_waiting(connection))  # type: ignore[misc]
+
+    def _accept_speaker(self, listening: socket.socket) -> None:
+        while (accepted := self._accept(listening)) is not None:
+            connection, host = accepted
+            self._accept_waiting_microphones()
+            microphone = self._pairing.second(host)
+            if microphone is None:
+                logger.debug("dropped %s: it opened the second port without the first", host)
+                connection.close()
+                continue
+            self._forget(microphone)
+            if not self._has_room():
+                logger.info("refused %s: already in conversation with %s", host, self._clients())
+                microphone.close()
+                connection.close()
+                continue
+            self._begin(Connections(microphone, connection, host))
+
+    def _accept_waiting_microphones(self) -> None:
+        """The first connection was made before the second, but `select` may have seen the second only."""
+        for listening in self._microphone.sockets:
+            self._accept_microphone(listening)
+
+    def _accept(self, listening: socket.socket) -> tuple[socket.socket, str] | None:
+        try:
+            connection, address = listening.accept()
+        except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+            return None
+        except OSError as error:
+            logger.warning("a connection could not be accepted: %s", error)
+            return None
+        prepare_connection(connection)
+        connection.setblocking(False)
+        return connection, str(address[0])
+
+    def _begin(self, connections: Connections) -> None:
+        try:
+            conversation = self._make(connections, self._wake)
+        except Exception:
+            logger.exception("a conversation could not be started")
+            connections.close()
+            return
+        self._conversations.append(conversation)
+        self._watch(connections.speaker, 1, lambda: self._look_at_speaker(conversation))
+        logger.info("conversation with %s", connections.client)
+        conversation.start()
+
+    # --- ending
+
+    def _look_at_speaker(self, conversation: Conversation) -> None:
+        """A client sends nothing on its second connection: what can be read there is its end."""
+        try:
+            ended = not conversation.connections.speaker.recv(4_096)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            ended = True
+        if ended:
+            conversation.hang_up("the client has left")
+
+    def _look_at_waiting(self, connection: socket.socket) -> None:
+        """A waiting connection has sent something, which its conversation will read, or has closed."""
+        self._forget(connection)
+        try:
+            ended = not connection.recv(1, socket.MSG_PEEK)
+        except (BlockingIOError, InterruptedError):
+            ended = False
+        except OSError:
+            ended = True
+        if ended:
+            self._drop(connection, "it opened one port and closed it again")
+
+    def _drop(self, connection: socket.socket, reason: str) -> None:
+        logger.debug("dropped a connection: %s", reason)
+        self._forget(connection)
+        self._pairing.forget(connection)
+        connection.close()
+
+    def _reap(self) -> None:
+        for conversation in [c for c in self._conversations if c.finished.is_set()]:
+            self._forget(conversation.connections.speaker)
+            conversation.close()
+            self._conversations.remove(conversation)
+
+    def _has_room(self) -> bool:
+        """A client that has just left makes room, also where `select` has not said so yet."""
+        for conversation in self._conversations:
+            self._look_at_speaker(conversation)
+        self._reap()
+        return len(self._conversations) < self._most
+
+    def _clients(self) -> str:
+        return ", ".join(conversation.connections.client for conversation in self._conversations)
+
+    # --- the selector
+
+    def _watch(self, fileobj: _Selectable, order: int, react: React) -> None:
+        self._selector.register(fileobj, selectors.EVENT_READ, (order, react))
+
+    def _forget(self, connection: socket.socket) -> None:
+        with contextlib.suppress(KeyError, ValueError):
+            self._selector.unregister(connection)
+
+    def _wake(self) -> None:
+        with contextlib.suppress(OSError):  # full: the loop wakes anyway; closed: it has ended
+            self._wake_writer.send(b"x")
+
+    def _woken(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            self._wake_reader.recv(4_096)

@@ -1,0 +1,57 @@
+"""SIGINT and SIGTERM: the first asks for a graceful end, the second ends the process at once.
+
+The handlers are installed explicitly, before anything loads: a shell starts background jobs with SIGINT ignored.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from types import FrameType, TracebackType
+from typing import Any
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Stopped(Exception):
+    """A stop was asked for in the middle of something that can be left as it is."""
+
+
+class StopSignals:
+    """A context manager, on the main thread. `fileno()` becomes readable when a stop is asked for."""
+
+    def __init__(self) -> None:
+        self.requested = False
+        self._reader, self._writer = socket.socketpair()
+        self._reader.setblocking(False)
+        self._writer.setblocking(False)
+        self._previous: dict[int, Any] = {}
+
+    def __enter__(self) -> StopSignals:
+        for number in SIGNALS:
+            self._previous[number] = signal.signal(number, self._handle)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        for number, previous in self._previous.items():
+            signal.signal(number, previous)
+        self._reader.close()
+        self._writer.close()
+
+    def fileno(self) -> int:
+        """For `select`."""
+        return self._reader.fileno()
+
+    def raise_if_requested(self) -> None:
+        """Raises Stopped once a stop was asked for."""
+        if self.requested:
+            raise Stopped
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if self.requested:
+            os._exit(128 + number)
+        self.requested = True
+        self._writer.send(b"x")

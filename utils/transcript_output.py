@@ -1,0 +1,48 @@
+"""The lines that people and scripts read on stdout: `USER: …`, `ASSISTANT: …`, `LATENCY: …`, each whole on its line."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+from typing import TextIO
+
+logger = logging.getLogger(__name__)
+
+
+class TranscriptOutput:
+    """Writes whole lines. stream: None is the process's stdout, looked up at each line."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream
+        self._lock = threading.Lock()
+        self._broken = False
+
+    def user(self, text: str) -> None:
+        """What was heard, once a turn."""
+        self._line(f"USER: {one_line(text)}")
+
+    def assistant(self, text: str) -> None:
+        """What is answered, once a sentence."""
+        self._line(f"ASSISTANT: {one_line(text)}")
+
+    def latency(self, line: str) -> None:
+        """A turn's latency line."""
+        self._line(line)
+
+    def _line(self, line: str) -> None:
+        with self._lock:
+            if self._broken:
+                return
+            try:
+                stream = self._stream or sys.stdout
+                stream.write(line + "\n")
+                stream.flush()
+            except (OSError, ValueError) as error:  # the reader of the pipe has gone: the conversation goes on
+                self._broken = True
+                logger.warning("stdout can't be written, no more lines there: %s", error)
+
+
+def one_line(text: str) -> str:
+    """The text with every run of white space, line breaks too, as one space."""
+    return " ".join(text.split())

@@ -1,0 +1,181 @@
+"""What happened in each turn: when each stage was done, what was said, what was heard of the reply.
+
+The base loop reports every message that a stage gives out (`observe`), the sender what it plays, and `Turns` the end
+of each attempt. From these come the chat's history (what the listener heard, not what the model made), the lines on
+stdout and the metrics.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from utils.chat import Chat, SpokenSentence, heard_text
+from utils.messages import Message, ReplyAudio, Sentence, Transcript, Utterance
+from utils.metrics import MetricsFile, TurnMetrics, latency_line
+from utils.transcript_output import TranscriptOutput
+from utils.turns import Ended, State
+from utils.wire_protocol import REPLY_RATE
+
+
+class PlayingPosition(Protocol):
+    """Knows how much of the reply being sent has been heard (`utils.pacing.Pacer`)."""
+
+    def heard(self, now: float) -> int:
+        """Samples of this reply that have been heard."""
+
+
+@dataclass
+class _Record:
+    last_voiced_at: float
+    committed_at: float
+    transcript_at: float | None = None
+    first_sentence_at: float | None = None
+    first_audio_at: float | None = None
+    first_byte_at: float | None = None
+    user_text: str = ""
+    sentences: list[SpokenSentence] = field(default_factory=list)
+    position: PlayingPosition | None = None
+    heard_when_ended: int | None = None
+
+    @property
+    def sent(self) -> int:
+        return sum(sentence.samples for sentence in self.sentences)
+
+
+class TurnRecords:
+    """The records of one conversation's live attempts. All methods may be called from any thread."""
+
+    def __init__(
+        self,
+        chat: Chat,
+        output: TranscriptOutput,
+        clock: Callable[[], float],
+        metrics_file: MetricsFile | None = None,
+    ) -> None:
+        self._chat = chat
+        self._output = output
+        self._clock = clock
+        self._metrics_file = metrics_file
+        self._lock = threading.Lock()
+        self._records: dict[int, _Record] = {}
+        self._unreported: list[tuple[Ended, _Record]] = []
+        self._unanswered = ""  # words of a superseded attempt that the next one has not answered yet
+
+    # --- reported by the stages
+
+    def observe(self, message: Message) -> None:
+        """A stage gave out `message`: note when, once for each kind."""
+        now = self._clock()
+        with self._lock:
+            if isinstance(message, Utterance):
+                self._records[message.attempt] = _Record(message.last_voiced_at, now)
+                return
+            record = self._records.get(getattr(message, "attempt", -1))
+            if record is None:
+                return
+            if isinstance(message, Transcript):
+                record.transcript_at, record.user_text = record.transcript_at or now, message.text
+            elif isinstance(message, Sentence):
+                record.first_sentence_at = record.first_sentence_at or now
+            elif isinstance(message, ReplyAudio) and len(message.samples):
+                record.first_audio_at = record.first_audio_at or now
+
+    # --- reported by the sender
+
+    def reply_starts(self, attempt: int, position: PlayingPosition) -> None:
+        """The first byte is about to be sent: now the turn is answered, and the user's words are shown."""
+        with self._lock:
+            record = self._records.get(attempt)
+            if record is None:
+                return
+            record.first_byte_at, record.position = self._clock(), position
+            text, self._unanswered = record.user_text, ""
+        self._output.user(text)
+
+    def sentence_starts(self, attempt: int, text: str) -> None:
+        """The audio of a sentence is about to be sent."""
+        with self._lock:
+            if (record := self._records.get(attempt)) is None:
+                return
+            record.sentences.append(SpokenSentence(text, 0, False))
+        if text.strip():
+            self._output.assistant(text)
+
+    def sent(self, attempt: int, samples: int, sentence_ended: bool) -> None:
+        """So many samples more of the present sentence were sent; sentence_ended: these were its last."""
+        with self._lock:
+            record = self._records.get(attempt)
+            if record is None or not record.sentences:
+                return
+            last = record.sentences[-1]
+            record.sentences[-1] = replace(last, samples=last.samples + samples, complete=sentence_ended)
+
+    # --- reported by Turns
+
+    def ended(self, ended: Ended) -> None:
+        """An attempt ended: settle the chat at once. Called under the lock of `Turns`, so nothing is printed here."""
+        with self._lock:
+            record = self._records.pop(ended.attempt, None)
+            if record is None:
+                return
+            if ended.superseded:
+                self._unanswered = record.user_text or self._unanswered
+                return
+            record.heard_when_ended = self._heard(ended, record)
+            self._unanswered = ""
+            self._unreported.append((ended, record))
+        if record.user_text:
+            reply = heard_text(record.sentences, record.heard_when_ended) if record.sentences else ""
+            self._chat.record(record.user_text, reply, interrupted=_interrupted(ended))
+
+    def report(self) -> None:
+        """Print and write what has ended since the last call. Called outside every lock."""
+        with self._lock:
+            unreported, self._unreported = self._unreported, []
+        for ended, record in unreported:
+            if record.user_text:
+                self._report(ended, record)
+
+    def close(self) -> None:
+        """The conversation is over: words that were never answered are shown all the same."""
+        self.report()
+        with self._lock:
+            text, self._unanswered = self._unanswered, ""
+        if text:
+            self._output.user(text)
+
+    def _heard(self, ended: Ended, record: _Record) -> int:
+        if ended.state is State.DONE or record.position is None:
+            return record.sent
+        return record.position.heard(self._clock())
+
+    def _report(self, ended: Ended, record: _Record) -> None:
+        if not ended.heard:
+            self._output.user(record.user_text)
+        metrics = _metrics(ended, record)
+        self._output.latency(latency_line(metrics))
+        if self._metrics_file is not None:
+            self._metrics_file.write(metrics)
+
+
+def _interrupted(ended: Ended) -> bool:
+    return ended.state is State.CANCELLED and ended.heard
+
+
+def _metrics(ended: Ended, record: _Record) -> TurnMetrics:
+    def between(start: float | None, end: float | None) -> float | None:
+        return None if start is None or end is None else round(max(0.0, end - start) * 1000, 1)
+
+    return TurnMetrics(
+        turn=ended.turn,
+        commit_ms=between(record.last_voiced_at, record.committed_at),
+        stt_ms=between(record.committed_at, record.transcript_at),
+        lm_first_sentence_ms=between(record.transcript_at, record.first_sentence_at),
+        tts_first_audio_ms=between(record.first_sentence_at, record.first_audio_at),
+        voice_to_voice_ms=between(record.last_voiced_at, record.first_byte_at),
+        reply_audio_ms=round(record.sent / REPLY_RATE * 1000, 1),
+        interrupted=_interrupted(ended),
+    )
