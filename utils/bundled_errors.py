@@ -1,4 +1,4 @@
-"""What can go wrong with a bundled model; utils/bundled_models.py draws the tree. Every message is one line for a user."""
+"""What can go wrong with a bundled model, each in one line for the user; utils/bundled_models.py draws the tree."""
 
 from __future__ import annotations
 

@@ -101,7 +101,7 @@ def resolve_model(name: str) -> str:
     def make(folder: Path) -> None:
         convert(_in_wheel(name, model), folder)
 
-    with progress(f"preparing {name}, which is needed once"):
+    with progress(f"preparing {name} for its first use"):
         return str(made_once(f"{short}-v{model.conversion}", make))
 
 

@@ -1,29 +1,30 @@
 """SmolLM2 (Llama's architecture) from a GGUF file into an ordinary Hugging Face folder, without torch.
 
-Transformers can read GGUF itself, but takes its time over it at every start, leaves lm_head random unless told that it
-is tied, and splits numbers into tokens otherwise than SmolLM2 learnt.
+Transformers can read GGUF itself, but needs accelerate for it, takes seconds at every start, leaves lm_head random
+unless told that it is tied, and puts <|im_start|> before every text.
 """
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from utils.bundled_errors import BundledModelCorrupt
+from utils.hugging_face_folder import Settings, Tensor, Weights, write_folder
 
 if TYPE_CHECKING:
     from gguf import GGUFReader, ReaderTensor
 
-Tensor = NDArray[Any]
-
 ARCHITECTURE, PRE_TOKENIZER = "llama", "smollm"
 CONTROL_TOKEN = 3  # GGUF's token type
 
-# GGUF's name of a layer's tensor → Transformers'
+# What GGUFReader and reading its fields raise on a file cut short, or of another kind.
+SOURCE_ERRORS = (OSError, ValueError, KeyError, IndexError, TypeError, OverflowError, NotImplementedError)
+
+# GGUF's names → Transformers'
+OUTER_NAMES = {"token_embd.weight": "model.embed_tokens.weight", "output_norm.weight": "model.norm.weight"}
 LAYER_NAMES = {
     "attn_norm": "input_layernorm",
     "attn_q": "self_attn.q_proj",
@@ -38,27 +39,28 @@ LAYER_NAMES = {
 
 
 def convert(source: Path, target: Path) -> None:
-    """Writes the Hugging Face folder `target` from the GGUF file `source`. Raises BundledModelCorrupt."""
+    """Fills the folder `target` with a Hugging Face model from the GGUF file `source`.
+
+    Weights become float16: half the bytes of float32, and greedy answers stay the same token for token.
+    Raises BundledModelCorrupt for the source, OSError for the target.
+    """
     from gguf import GGUFReader
-    from safetensors.numpy import save_file
 
     try:
         reader = GGUFReader(source)
-        if (_field(reader, "general.architecture"), _field(reader, "tokenizer.ggml.pre")) != (
-            ARCHITECTURE,
-            PRE_TOKENIZER,
-        ):
-            raise ValueError("another model's")
+        kind = (_field(reader, "general.architecture"), _field(reader, "tokenizer.ggml.pre"))
+        if kind != (ARCHITECTURE, PRE_TOKENIZER):
+            raise ValueError(f"a model of the kind {kind}")
         config = _model_config(reader)
         weights = _weights(reader, config)
-        _write_json(target / "config.json", config)
-        _write_json(
-            target / "generation_config.json", _token_ids(reader) | {"max_length": config["max_position_embeddings"]}
-        )
-        _write_tokenizer(target, reader)
-    except (ValueError, KeyError, IndexError, TypeError, OverflowError) as error:
+        files: dict[str, Settings | str] = {
+            "config.json": config,
+            "generation_config.json": _token_ids(reader),
+            **_tokenizer_files(reader),
+        }
+    except SOURCE_ERRORS as error:
         raise BundledModelCorrupt(f"{source}: not a GGUF file of SmolLM2 ({error})") from error
-    save_file(weights, target / "model.safetensors", metadata={"format": "pt"})
+    write_folder(target, weights, files)
 
 
 def _field(reader: GGUFReader, name: str) -> Any:
@@ -70,7 +72,7 @@ def _token_ids(reader: GGUFReader) -> dict[str, int]:
     return {f"{new}_token_id": int(_field(reader, f"tokenizer.ggml.{old}_token_id")) for new, old in pairs.items()}
 
 
-def _model_config(reader: GGUFReader) -> dict[str, Any]:
+def _model_config(reader: GGUFReader) -> Settings:
     return {
         "architectures": ["LlamaForCausalLM"],
         "model_type": "llama",
@@ -87,55 +89,44 @@ def _model_config(reader: GGUFReader) -> dict[str, Any]:
         "rope_theta": float(_field(reader, "llama.rope.freq_base")),
         "vocab_size": int(_field(reader, "llama.vocab_size")),
         "tie_word_embeddings": True,
-        "torch_dtype": "float32",
+        "torch_dtype": "float16",
         "use_cache": True,
         **_token_ids(reader),
     }
 
 
-def _weights(reader: GGUFReader, config: dict[str, Any]) -> dict[str, Tensor]:
+def _weights(reader: GGUFReader, config: Settings) -> Weights:
     weights = {_name(tensor.name): _dequantized(tensor, config) for tensor in reader.tensors}
-    expected = 2 + len(LAYER_NAMES) * config["num_hidden_layers"]
+    expected = len(OUTER_NAMES) + len(LAYER_NAMES) * config["num_hidden_layers"]
     if len(weights) != expected:
         raise ValueError(f"{len(weights)} tensors, expected {expected}")
     return weights
 
 
 def _name(gguf_name: str) -> str:
-    if gguf_name in ("token_embd.weight", "output_norm.weight"):
-        return {"token_embd.weight": "model.embed_tokens.weight", "output_norm.weight": "model.norm.weight"}[gguf_name]
+    if gguf_name in OUTER_NAMES:
+        return OUTER_NAMES[gguf_name]
     _, layer, part, _ = gguf_name.split(".")
     return f"model.layers.{int(layer)}.{LAYER_NAMES[part]}.weight"
 
 
-def _dequantized(tensor: ReaderTensor, config: dict[str, Any]) -> Tensor:
-    """float32, in Transformers' order of rows: GGUF interleaves the two halves that rotary embeddings turn."""
+def _dequantized(tensor: ReaderTensor, config: Settings) -> Tensor:
+    """float16, in Transformers' order of rows: GGUF interleaves the two halves that rotary embeddings turn."""
     from gguf.quants import dequantize
 
-    values = np.asarray(dequantize(tensor.data, tensor.tensor_type), dtype=np.float32)
+    values = np.asarray(dequantize(tensor.data, tensor.tensor_type), dtype=np.float16)
     heads = {"attn_q": "num_attention_heads", "attn_k": "num_key_value_heads"}
     for part, count in heads.items():
         if f".{part}." in tensor.name:
             halves = values.reshape(config[count], -1, 2, values.shape[-1])
-            return np.ascontiguousarray(halves.swapaxes(1, 2).reshape(values.shape))
-    return np.ascontiguousarray(values)
+            return halves.swapaxes(1, 2).reshape(values.shape)
+    return values
 
 
-def _write_tokenizer(target: Path, reader: GGUFReader) -> None:
-    """Byte-level BPE; `smollm` splits numbers into single digits first (llama.cpp's LLAMA_VOCAB_PRE_TYPE_SMOLLM)."""
-    from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
-
-    tokens = [str(token) for token in _field(reader, "tokenizer.ggml.tokens")]
+def _tokenizer_files(reader: GGUFReader) -> dict[str, Settings | str]:
+    tokens = _field(reader, "tokenizer.ggml.tokens")
     kinds = _field(reader, "tokenizer.ggml.token_type")
-    merges = [tuple(str(merge).split(" ")) for merge in _field(reader, "tokenizer.ggml.merges")]
-    tokenizer = Tokenizer(models.BPE({token: number for number, token in enumerate(tokens)}, merges))
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
-    )
-    tokenizer.decoder = decoders.ByteLevel()
-    control = [token for token, kind in zip(tokens, kinds, strict=True) if kind == CONTROL_TOKEN]
-    tokenizer.add_special_tokens([AddedToken(token, normalized=False, special=True) for token in control])
-    tokenizer.save(str(target / "tokenizer.json"))
+    control = [number for number, kind in zip(range(len(tokens)), kinds, strict=True) if kind == CONTROL_TOKEN]
     ids = _token_ids(reader)
     settings = {
         "tokenizer_class": "PreTrainedTokenizerFast",
@@ -143,14 +134,42 @@ def _write_tokenizer(target: Path, reader: GGUFReader) -> None:
         "eos_token": tokens[ids["eos_token_id"]],
         "pad_token": tokens[ids["pad_token_id"]],
         "unk_token": tokens[int(_field(reader, "tokenizer.ggml.unknown_token_id"))],
-        "additional_special_tokens": control,
+        "additional_special_tokens": [tokens[number] for number in control],
         "model_input_names": ["input_ids", "attention_mask"],  # Llama's generate refuses token_type_ids
         "clean_up_tokenization_spaces": False,
         "model_max_length": int(_field(reader, "llama.context_length")),
         "chat_template": _field(reader, "tokenizer.chat_template"),
     }
-    _write_json(target / "tokenizer_config.json", settings)
+    merges = _field(reader, "tokenizer.ggml.merges")
+    return {"tokenizer.json": _tokenizer(tokens, merges, control), "tokenizer_config.json": settings}
 
 
-def _write_json(path: Path, content: dict[str, Any]) -> None:
-    path.write_text(json.dumps(content, ensure_ascii=False, indent=2), "utf-8")
+def _tokenizer(tokens: list[str], merges: list[str], control: list[int]) -> Settings:
+    """tokenizer.json: byte-level BPE that splits numbers into single digits first, as llama.cpp's `smollm` does."""
+    flags = {**dict.fromkeys(("single_word", "lstrip", "rstrip", "normalized"), False), "special": True}
+    byte_level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
+    return {
+        "version": "1.0",
+        "truncation": None,
+        "padding": None,
+        "added_tokens": [{"id": number, "content": tokens[number], **flags} for number in control],
+        "normalizer": None,
+        "pre_tokenizer": {
+            "type": "Sequence",
+            "pretokenizers": [{"type": "Digits", "individual_digits": True}, byte_level],
+        },
+        "post_processor": None,
+        "decoder": byte_level,
+        "model": {
+            "type": "BPE",
+            "dropout": None,
+            "unk_token": None,
+            "continuing_subword_prefix": None,
+            "end_of_word_suffix": None,
+            "fuse_unk": False,
+            "byte_fallback": False,
+            "ignore_merges": False,
+            "vocab": {token: number for number, token in enumerate(tokens)},
+            "merges": merges,
+        },
+    }

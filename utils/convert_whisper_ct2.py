@@ -1,8 +1,8 @@
 """Whisper from CTranslate2's binary format into an ordinary Hugging Face folder, with neither torch nor CTranslate2.
 
 The format (little-endian; CTranslate2's `python/ctranslate2/specs/model_spec.py`, `_serialize`): u32 version 6, the
-spec's name, u32 its revision, u32 how many variables; each: name, u8 rank, u32 dims, u8 dtype, u32 bytes, data; then u32
-how many aliases, each a pair of names. A string is u16 its length with the NUL that ends it, then its bytes.
+spec's name, u32 its revision, u32 how many variables; each: name, u8 rank, u32 dims, u8 dtype, u32 bytes, data; then
+u32 how many aliases, each a pair of names. A string is u16 its length with the NUL that ends it, then its bytes.
 """
 
 from __future__ import annotations
@@ -11,14 +11,12 @@ import json
 import struct
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
-from numpy.typing import NDArray
 
 from utils.bundled_errors import BundledModelCorrupt
-
-Tensor = NDArray[Any]
+from utils.hugging_face_folder import Settings, Tensor, Weights, write_folder
 
 BINARY_VERSION = 6
 SPEC_NAME = "WhisperSpec"
@@ -33,39 +31,43 @@ END, START, PREVIOUS, NO_TIMESTAMPS = "<|endoftext|>", "<|startoftranscript|>", 
 
 
 def convert(source: Path, target: Path) -> None:
-    """Writes the Hugging Face folder `target` from `source`, a folder with CTranslate2's model.bin, config.json,
-    tokenizer.json and vocabulary.txt of an English-only Whisper. Weights stay float16, bit for bit.
+    """Fills the folder `target` with a Hugging Face model from `source`, a folder with CTranslate2's model.bin,
+    config.json, tokenizer.json and vocabulary.txt of an English-only Whisper. Weights stay float16, bit for bit.
 
-    Raises BundledModelCorrupt.
+    Raises BundledModelCorrupt for the source, OSError for the target.
     """
-    from safetensors.numpy import save_file
-
     weights = to_hugging_face(read_ct2(source / "model.bin"))
     try:
-        extra = json.loads((source / "config.json").read_text("utf-8"))
-        tokenizer = json.loads((source / "tokenizer.json").read_text("utf-8"))
-        vocabulary = (source / "vocabulary.txt").read_text("utf-8").removesuffix("\n").split("\n")
-        special = {token["content"]: int(token["id"]) for token in tokenizer["added_tokens"]}
-        _write_json(target / "config.json", _model_config(weights, special))
-        _write_json(target / "generation_config.json", _generation_config(extra, special))
-        _write_json(target / "preprocessor_config.json", _preprocessor_config())
-        _write_tokenizer(target, tokenizer, special, vocabulary)
-    except (ValueError, KeyError, TypeError) as error:
+        files = _files(source, weights)
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise BundledModelCorrupt(f"{source}: not the files of a Whisper model ({error!r})") from error
-    save_file(weights, target / "model.safetensors", metadata={"format": "pt"})
+    write_folder(target, weights, files)
 
 
-def read_ct2(path: Path) -> dict[str, Tensor]:
+def _files(source: Path, weights: Weights) -> dict[str, Settings | str]:
+    extra = json.loads((source / "config.json").read_text("utf-8"))
+    tokenizer = json.loads((source / "tokenizer.json").read_text("utf-8"))
+    vocabulary = (source / "vocabulary.txt").read_text("utf-8").removesuffix("\n").split("\n")
+    special = {token["content"]: int(token["id"]) for token in tokenizer["added_tokens"]}
+    return {
+        "config.json": _model_config(weights, special),
+        "generation_config.json": _generation_config(extra, special),
+        "preprocessor_config.json": _preprocessor_config(),
+        **_tokenizer_files(tokenizer, special, vocabulary),
+    }
+
+
+def read_ct2(path: Path) -> Weights:
     """The variables of a CTranslate2 Whisper `model.bin` by name; aliases left out. Raises BundledModelCorrupt."""
-    with path.open("rb") as file:
-        try:
+    try:
+        with path.open("rb") as file:
             variables = dict(_read_variables(file))
-            for _ in range(_read(file, "I")):
+            for _alias in range(_read(file, "I")):
                 _read_string(file), _read_string(file)
-        except (ValueError, KeyError, struct.error) as error:
-            raise BundledModelCorrupt(f"{path}: not a CTranslate2 Whisper model ({error})") from error
-        if file.read(1):
-            raise BundledModelCorrupt(f"{path}: not a CTranslate2 Whisper model (bytes after its end)")
+            if file.read(1):
+                raise ValueError("bytes after its end")
+    except (OSError, ValueError, KeyError, struct.error) as error:
+        raise BundledModelCorrupt(f"{path}: not a CTranslate2 Whisper model ({error})") from error
     return variables
 
 
@@ -109,13 +111,13 @@ def _read_string(file: BinaryIO) -> str:
     return data[:-1].decode("utf-8")
 
 
-def to_hugging_face(variables: dict[str, Tensor]) -> dict[str, Tensor]:
+def to_hugging_face(variables: Weights) -> Weights:
     """CTranslate2's variables under the names of `WhisperForConditionalGeneration` (its tied proj_out left out).
 
     Raises BundledModelCorrupt when one is missing or when one is left over: nothing is guessed.
     """
     left = dict(variables)
-    weights: dict[str, Tensor] = {}
+    weights: Weights = {}
     try:
         for side in ("encoder", "decoder"):
             _map_embeddings(side, left, weights)
@@ -128,10 +130,10 @@ def to_hugging_face(variables: dict[str, Tensor]) -> dict[str, Tensor]:
     unused = sorted(name for name, tensor in left.items() if tensor.ndim > 0)  # scalars are settings, not weights
     if unused:
         raise BundledModelCorrupt(f"a Whisper model with unknown weights: {', '.join(unused[:3])}")
-    return {name: np.ascontiguousarray(tensor) for name, tensor in weights.items()}
+    return weights
 
 
-def _map_embeddings(side: str, left: dict[str, Tensor], weights: dict[str, Tensor]) -> None:
+def _map_embeddings(side: str, left: Weights, weights: Weights) -> None:
     model = f"model.{side}"
     weights[f"{model}.embed_positions.weight"] = left.pop(f"{side}/position_encodings/encodings")
     _map_norm(f"{side}/layer_norm", f"{model}.layer_norm", left, weights)
@@ -142,7 +144,7 @@ def _map_embeddings(side: str, left: dict[str, Tensor], weights: dict[str, Tenso
         _map_linear(f"{side}/{conv}", f"{model}.{conv}", left, weights)
 
 
-def _map_layer(old: str, new: str, left: dict[str, Tensor], weights: dict[str, Tensor]) -> None:
+def _map_layer(old: str, new: str, left: Weights, weights: Weights) -> None:
     own = f"{old}/self_attention"
     _map_norm(f"{own}/layer_norm", f"{new}.self_attn_layer_norm", left, weights)
     _map_fused(f"{own}/linear_0", f"{new}.self_attn", ("q_proj", "k_proj", "v_proj"), left, weights)
@@ -158,17 +160,17 @@ def _map_layer(old: str, new: str, left: dict[str, Tensor], weights: dict[str, T
     _map_linear(f"{old}/ffn/linear_1", f"{new}.fc2", left, weights)
 
 
-def _map_norm(old: str, new: str, left: dict[str, Tensor], weights: dict[str, Tensor]) -> None:
+def _map_norm(old: str, new: str, left: Weights, weights: Weights) -> None:
     weights[f"{new}.weight"] = left.pop(f"{old}/gamma")
     weights[f"{new}.bias"] = left.pop(f"{old}/beta")
 
 
-def _map_linear(old: str, new: str, left: dict[str, Tensor], weights: dict[str, Tensor]) -> None:
+def _map_linear(old: str, new: str, left: Weights, weights: Weights) -> None:
     weights[f"{new}.weight"] = left.pop(f"{old}/weight")
     weights[f"{new}.bias"] = left.pop(f"{old}/bias")
 
 
-def _map_fused(old: str, new: str, parts: tuple[str, ...], left: dict[str, Tensor], weights: dict[str, Tensor]) -> None:
+def _map_fused(old: str, new: str, parts: tuple[str, ...], left: Weights, weights: Weights) -> None:
     """Splits one projection into its parts, [len(parts) * size, …] → len(parts) of [size, …]. Whisper's keys have no
     bias: CTranslate2 holds zeros there."""
     matrices = np.split(left.pop(f"{old}/weight"), len(parts))
@@ -181,10 +183,10 @@ def _map_fused(old: str, new: str, parts: tuple[str, ...], left: dict[str, Tenso
             raise ValueError(f"{old}: keys with a bias")
 
 
-def _model_config(weights: dict[str, Tensor], special: dict[str, int]) -> dict[str, Any]:
+def _model_config(weights: Weights, special: dict[str, int]) -> Settings:
     vocabulary, width = weights["model.decoder.embed_tokens.weight"].shape
     feed_forward = len(weights["model.encoder.layers.0.fc1.bias"])
-    config: dict[str, Any] = {
+    config: Settings = {
         "architectures": ["WhisperForConditionalGeneration"],
         "model_type": "whisper",
         "activation_function": "gelu",
@@ -214,7 +216,7 @@ def _token_ids(special: dict[str, int]) -> dict[str, int]:
     return {"bos_token_id": start, "decoder_start_token_id": start, "eos_token_id": end, "pad_token_id": end}
 
 
-def _generation_config(extra: dict[str, Any], special: dict[str, int]) -> dict[str, Any]:
+def _generation_config(extra: Settings, special: dict[str, int]) -> Settings:
     """English-only: no lang_to_id and no task_to_id; no forced_decoder_ids either, which Transformers deprecates."""
     return {
         **_token_ids(special),
@@ -230,7 +232,7 @@ def _generation_config(extra: dict[str, Any], special: dict[str, int]) -> dict[s
     }
 
 
-def _preprocessor_config() -> dict[str, Any]:
+def _preprocessor_config() -> Settings:
     return {
         "feature_extractor_type": "WhisperFeatureExtractor",
         "processor_class": "WhisperProcessor",
@@ -245,26 +247,22 @@ def _preprocessor_config() -> dict[str, Any]:
     }
 
 
-def _write_tokenizer(target: Path, tokenizer: dict[str, Any], special: dict[str, int], vocabulary: list[str]) -> None:
+def _tokenizer_files(tokenizer: Settings, special: dict[str, int], vocabulary: list[str]) -> dict[str, Settings | str]:
     """tokenizer.json for the fast tokenizer; vocab.json and merges.txt for the slow one, which WhisperProcessor takes.
 
     The control tokens are special, and in the order of their ids: WhisperTokenizer takes the last one's id + 1 for the
-    first timestamp. The timestamps themselves aren't.
+    first timestamp. The timestamps themselves aren't special.
     """
     control = sorted(special, key=special.__getitem__)
-    timestamps = {token: number for number, token in enumerate(vocabulary) if number > special[control[-1]]}
-    added = [_added_token(token, special[token], True) for token in control]
-    added += [_added_token(token, number, False) for token, number in timestamps.items()]
+    first_timestamp = special[control[-1]] + 1
+    added = {special[token]: _added_token(token, True) for token in control}
+    added |= {n: _added_token(token, False) for n, token in enumerate(vocabulary) if n >= first_timestamp}
     model = tokenizer["model"]
     merges = [merge if isinstance(merge, str) else " ".join(merge) for merge in model["merges"]]
-    _write_json(target / "tokenizer.json", {**tokenizer, "added_tokens": added})
-    _write_json(target / "vocab.json", model["vocab"])
-    (target / "merges.txt").write_text("\n".join(["#version: 0.2", *merges, ""]), "utf-8")
-    decoder = {str(token.pop("id")): token for token in added}
     settings = {
         "tokenizer_class": "WhisperTokenizer",
         "processor_class": "WhisperProcessor",
-        "added_tokens_decoder": decoder,
+        "added_tokens_decoder": {str(number): token for number, token in added.items()},
         "additional_special_tokens": control,
         "add_bos_token": False,
         "add_prefix_space": False,
@@ -273,13 +271,14 @@ def _write_tokenizer(target: Path, tokenizer: dict[str, Any], special: dict[str,
         "model_max_length": MAX_TARGET_POSITIONS,
         **dict.fromkeys(("bos_token", "eos_token", "pad_token", "unk_token"), END),
     }
-    _write_json(target / "tokenizer_config.json", settings)
+    return {
+        "tokenizer.json": tokenizer | {"added_tokens": [{"id": n, **token} for n, token in added.items()]},
+        "vocab.json": model["vocab"],
+        "merges.txt": "\n".join(["#version: 0.2", *merges, ""]),
+        "tokenizer_config.json": settings,
+    }
 
 
-def _added_token(token: str, number: int, special: bool) -> dict[str, Any]:
+def _added_token(token: str, special: bool) -> Settings:
     flags = dict.fromkeys(("single_word", "lstrip", "rstrip", "normalized"), False)
-    return {"id": number, "content": token, **flags, "special": special}
-
-
-def _write_json(path: Path, content: Any) -> None:
-    path.write_text(json.dumps(content, ensure_ascii=False, indent=None if len(content) > 100 else 2), "utf-8")
+    return {"content": token, **flags, "special": special}

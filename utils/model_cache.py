@@ -44,7 +44,7 @@ def made_once(name: str, make: Callable[[Path], None]) -> Path:
         with FileLock(target.parent / f"{name}.lock"):
             if not target.is_dir():
                 _make(target, make)
-    except OSError as error:
+    except (OSError, NotImplementedError) as error:  # filelock's, where a file system knows no locks
         raise CacheUnusable(f"can't write {target} ({error}); set {FOLDER_VARIABLE} to a folder with room") from error
     return target
 

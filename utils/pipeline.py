@@ -1,4 +1,4 @@
-"""Builds the pipeline: loads the chosen stages once, each model on its engine's thread, and makes conversations of them.
+"""Builds the pipeline: loads the chosen stages once, each on its engine's thread, and makes conversations of them.
 
     microphone → SocketReceiver → VAD → STT → LM → TTS → SocketSender → speaker
 
@@ -79,7 +79,8 @@ class Pipeline:
         if self._metrics_file is not None:
             self._metrics_file.close()
         deadline = time.monotonic() + CLOSE_S
-        return all([thread.close(max(0.0, deadline - time.monotonic())) for thread in self._threads.values()])
+        ended = [thread.close(max(0.0, deadline - time.monotonic())) for thread in self._threads.values()]
+        return all(ended)
 
     def _load_stage(self, part: str, arguments: Any, check_stop: CheckStop) -> LoadedStage:
         options = stage_options(arguments)
@@ -92,9 +93,7 @@ class Pipeline:
         logger.info("%s ready: %s (%.1f s)", part.upper(), name, time.monotonic() - started)
         return stage
 
-    def _load_on_thread(
-        self, part: str, arguments: Any, options: dict[str, Any], thread: EngineThread
-    ) -> LoadedStage:
+    def _load_on_thread(self, part: str, arguments: Any, options: dict[str, Any], thread: EngineThread) -> LoadedStage:
         name = str(options.get("model_name", ""))
         try:
             if "device" in options:

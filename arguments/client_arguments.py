@@ -1,0 +1,66 @@
+"""The client's options, with their defaults and their help."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+PORTS = {"min": 1, "max": 65_535}
+RATES = {"min": 4_000, "max": 192_000}
+
+
+@dataclass(frozen=True)
+class ClientArguments:
+    """Where the server is, and what stands for its ears and mouth."""
+
+    host: str = field(default="localhost", metadata={"help": "The machine the server runs on: a name or an address."})
+    send_port: int = field(
+        default=12_345,
+        metadata={"help": "The server's port that takes the microphone (--recv_port of the server).", **PORTS},
+    )
+    recv_port: int = field(
+        default=12_346,
+        metadata={"help": "The server's port that gives the reply (--send_port of the server).", **PORTS},
+    )
+    send_rate: int = field(
+        default=16_000,
+        metadata={"help": "Sample rate of what is sent, Hz: the server's --sample_rate, 16000 or 8000.", **RATES},
+    )
+    recv_rate: int = field(default=44_100, metadata={"help": "Sample rate of what is received, Hz.", **RATES})
+    list_play_chunk_size: int = field(
+        default=1_024,
+        metadata={
+            "help": "Samples that the sound card takes or gives at once. Fewer answer sooner, more are safer from gaps.",
+            "min": 16,
+            "max": 65_536,
+        },
+    )
+    input: str | None = field(
+        default=None,
+        metadata={"help": "A WAV file to send in real time instead of a microphone. The client ends after the answer."},
+    )
+    output: str | None = field(
+        default=None,
+        metadata={"help": "A WAV file to write the reply to instead of playing it. One conversation only."},
+    )
+    input_device: str | None = field(
+        default=None, metadata={"help": "The microphone: its number in --list_devices, or a part of its name."}
+    )
+    output_device: str | None = field(
+        default=None, metadata={"help": "The speaker: its number in --list_devices, or a part of its name."}
+    )
+    list_devices: bool = field(default=False, metadata={"help": "List the microphones and speakers, then end."})
+    mute_while_playing: bool = field(
+        default=True,
+        metadata={
+            "help": "Send nothing while a reply plays, or the assistant would hear itself through the loudspeaker. "
+            "With headphones say false: then you can interrupt it."
+        },
+    )
+    connect_timeout_s: float = field(
+        default=30.0,
+        metadata={
+            "help": "With --input or --output: seconds to wait for a server that is not there yet or busy. "
+            "Otherwise the client tries for ever.",
+            "min": 0.0,
+        },
+    )

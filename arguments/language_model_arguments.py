@@ -1,0 +1,59 @@
+"""Options of the language model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+
+@dataclass(frozen=True)
+class LanguageModelHandlerArguments:
+    """Language model (--lm transformers)."""
+
+    part: ClassVar[str] = "lm"
+    backend: ClassVar[str] = "transformers"
+    handler: ClassVar[str] = "handlers.language_model:LanguageModelHandler"
+    prefix: ClassVar[str] = "lm_"
+    gen_prefix: ClassVar[str] = "lm_gen_"
+    generate: ClassVar[str] = "causal"
+
+    lm_model_name: str = field(
+        default="microsoft/Phi-3-mini-4k-instruct",
+        metadata={"help": "Any instruct model: of the hub, a folder, or bundled:smollm2-135m-instruct."},
+    )
+    lm_device: str | None = field(default=None, metadata={"help": "Overrides --device for this part."})
+    lm_torch_dtype: str = field(
+        default="auto",
+        metadata={
+            "help": "Number format: auto is float16 on cuda and mps, float32 on cpu.",
+            "choices": ("auto", "float32", "float16", "bfloat16"),
+        },
+    )
+    lm_compile_mode: str | None = field(
+        default=None,
+        metadata={
+            "help": "torch.compile mode; accepted, no effect yet.",
+            "choices": (None, "default", "reduce-overhead", "max-autotune"),
+        },
+    )
+    lm_trust_remote_code: bool = field(
+        default=False, metadata={"help": "Run code from the model's repository; only for those you trust."}
+    )
+    user_role: str = field(default="user", metadata={"help": "The chat role of what the user says."})
+    init_chat_role: str | None = field(
+        default=None, metadata={"help": "The chat role of the first prompt, such as system; none is no prompt."}
+    )
+    init_chat_prompt: str = field(
+        default="You are a helpful AI assistant.", metadata={"help": "The first prompt, with --init_chat_role."}
+    )
+    chat_size: int = field(
+        default=10, metadata={"help": "Pairs of user and assistant that are remembered.", "min": 0, "max": 1000}
+    )
+    lm_gen_max_new_tokens: int = field(
+        default=256, metadata={"help": "The longest reply, in tokens.", "min": 1, "max": 8192}
+    )
+    lm_gen_temperature: float = field(
+        default=0.0, metadata={"help": "Of sampling; 0 is greedy.", "min": 0.0, "max": 10.0}
+    )
+    lm_gen_do_sample: bool = field(default=False, metadata={"help": "Sample instead of taking the likeliest token."})
+    extra_gen: dict[str, Any] = field(default_factory=dict, metadata={"option": False})

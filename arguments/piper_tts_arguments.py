@@ -1,0 +1,28 @@
+"""Options of text to speech with Piper."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+
+@dataclass(frozen=True)
+class PiperTTSHandlerArguments:
+    """Text to speech (--tts piper)."""
+
+    part: ClassVar[str] = "tts"
+    backend: ClassVar[str] = "piper"
+    handler: ClassVar[str] = "handlers.piper_tts:PiperTTSHandler"
+    prefix: ClassVar[str] = "tts_"
+
+    tts_model_name: str = field(
+        default="bundled:piper-en_US-joe-medium",
+        metadata={"help": "A Piper voice: a folder with its .onnx and .onnx.json, or a bundled one."},
+    )
+    tts_device: str | None = field(default=None, metadata={"help": "Accepted; Piper runs on the CPU."})
+    tts_length_scale: float = field(
+        default=1.0, metadata={"help": "Speaking time: 0.5 is twice as fast.", "min": 0.25, "max": 4.0}
+    )
+    tts_speaker_id: int | None = field(
+        default=None, metadata={"help": "Which speaker of a voice with several.", "min": 0}
+    )

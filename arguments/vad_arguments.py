@@ -1,0 +1,43 @@
+"""Options of the voice activity detection."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+
+@dataclass(frozen=True)
+class VADHandlerArguments:
+    """Voice activity detection (silero)."""
+
+    part: ClassVar[str] = "vad"
+    backend: ClassVar[str] = "silero"
+    handler: ClassVar[str] = "handlers.vad:VADHandler"
+    prefix: ClassVar[str] = "vad_"
+
+    thresh: float = field(
+        default=0.3,
+        metadata={
+            "help": "A frame whose voice probability reaches this is speech.",
+            "exclusive_min": 0.0,
+            "exclusive_max": 1.0,
+        },
+    )
+    sample_rate: int = field(
+        default=16000, metadata={"help": "The rate of what arrives from the microphone, Hz.", "choices": (8000, 16000)}
+    )
+    min_silence_ms: float = field(
+        default=250.0, metadata={"help": "So much silence ends an utterance.", "min": 32, "max": 60000}
+    )
+    min_speech_ms: float = field(
+        default=120.0,
+        metadata={"help": 'Fewer voiced milliseconds are a noise; a spoken "yes" has 200.', "min": 0, "max": 10000},
+    )
+    max_speech_ms: float = field(
+        default=float("inf"),
+        metadata={"help": "A longer utterance is transcribed in parts, split at its best pause.", "min": 1000},
+    )
+    speech_pad_ms: float = field(
+        default=300.0,
+        metadata={"help": "So much audio is kept before and after the voiced frames.", "min": 0, "max": 2000},
+    )

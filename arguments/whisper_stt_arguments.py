@@ -1,0 +1,63 @@
+"""Options of speech to text with Whisper."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+
+@dataclass(frozen=True)
+class WhisperSTTHandlerArguments:
+    """Speech to text (--stt whisper)."""
+
+    part: ClassVar[str] = "stt"
+    backend: ClassVar[str] = "whisper"
+    handler: ClassVar[str] = "handlers.whisper_stt:WhisperSTTHandler"
+    prefix: ClassVar[str] = "stt_"
+    gen_prefix: ClassVar[str] = "stt_gen_"
+    generate: ClassVar[str] = "whisper"
+
+    stt_model_name: str = field(
+        default="distil-whisper/distil-large-v3",
+        metadata={"help": "Any Whisper checkpoint: of the hub, a folder, or bundled:whisper-tiny.en."},
+    )
+    stt_device: str | None = field(default=None, metadata={"help": "Overrides --device for this part."})
+    stt_torch_dtype: str = field(
+        default="auto",
+        metadata={
+            "help": "Number format: auto is float16 on cuda and mps, float32 on cpu.",
+            "choices": ("auto", "float32", "float16", "bfloat16"),
+        },
+    )
+    stt_compile_mode: str | None = field(
+        default=None,
+        metadata={
+            "help": "torch.compile mode; accepted, no effect yet.",
+            "choices": (None, "default", "reduce-overhead", "max-autotune"),
+        },
+    )
+    stt_no_speech_threshold: float = field(
+        default=0.6,
+        metadata={"help": "Whisper's no-speech test: silence above this probability, if …", "min": 0.0, "max": 1.0},
+    )
+    stt_logprob_threshold: float = field(
+        default=-1.0, metadata={"help": "… the mean log-probability of the text is below this.", "max": 0.0}
+    )
+    stt_gen_max_new_tokens: int = field(
+        default=128, metadata={"help": "The longest transcript of 30 s, in tokens.", "min": 1, "max": 444}
+    )
+    stt_gen_num_beams: int = field(default=1, metadata={"help": "Beams of the search.", "min": 1, "max": 16})
+    stt_gen_return_timestamps: bool = field(
+        default=False, metadata={"help": "Let Whisper predict timestamps (they are not shown)."}
+    )
+    stt_gen_task: str = field(
+        default="transcribe",
+        metadata={
+            "help": "transcribe, or translate into English (multilingual checkpoints).",
+            "choices": ("transcribe", "translate"),
+        },
+    )
+    stt_gen_language: str = field(
+        default="en", metadata={"help": "The spoken language, or auto to detect it (multilingual checkpoints)."}
+    )
+    extra_gen: dict[str, Any] = field(default_factory=dict, metadata={"option": False})

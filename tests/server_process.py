@@ -1,0 +1,65 @@
+"""The real server as a process, its lines kept and waited for."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+from tests.raw_client import RawClient
+from utils.local_server import LocalServer, free_ports
+
+
+class ServerProcess:
+    """A context manager: a server on free ports, ready when entered (unless told otherwise)."""
+
+    def __init__(self, *arguments: str, config: str = "configs/bundled.json", wait: bool = True) -> None:
+        self.microphone_port, self.speaker_port = free_ports(2)
+        self._changed = threading.Condition()
+        self._wait = wait
+        self.lines: list[str] = []
+        self.log: list[str] = []
+        ports = ["--recv_port", str(self.microphone_port), "--send_port", str(self.speaker_port)]
+        command: Sequence[str] = [config, *ports, *arguments]
+        self._server = LocalServer(command, self._keep(self.lines), self._keep(self.log))
+
+    def __enter__(self) -> ServerProcess:
+        self._server.__enter__()
+        if self._wait:
+            self._server.wait_ready()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._server.stop()
+
+    @property
+    def process(self):
+        return self._server.process
+
+    def connect(self, rate: int = 16_000) -> RawClient:
+        return RawClient(self.microphone_port, self.speaker_port, rate)
+
+    def stop(self, number: int) -> tuple[int, float]:
+        """Send a signal; returns the exit status and the seconds it took."""
+        started = time.monotonic()
+        status = self._server.stop(number)
+        return status, time.monotonic() - started
+
+    def wait_for(self, lines: list[str], found: Callable[[list[str]], bool], timeout: float = 30.0) -> None:
+        """Wait until `found(lines)`; AssertionError with what was said when it never is."""
+        with self._changed:
+            done = self._changed.wait_for(lambda: found(lines), timeout)
+        assert done, "\n".join([*self.lines, *self.log[-40:]])
+
+    def wait_line(self, start: str, after: int = 0, timeout: float = 30.0) -> str:
+        """Wait for a line on stdout, from line number `after` on, that starts so; returns the rest of it."""
+        self.wait_for(self.lines, lambda lines: any(line.startswith(start) for line in lines[after:]), timeout)
+        return next(line for line in self.lines[after:] if line.startswith(start))[len(start) :].strip()
+
+    def _keep(self, kept: list[str]) -> Callable[[str], None]:
+        def keep(line: str) -> None:
+            with self._changed:
+                kept.append(line)
+                self._changed.notify_all()
+
+        return keep

@@ -1,0 +1,243 @@
+"""The real server process with the real bundled models, over real sockets, in real time."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import time
+
+import jiwer
+import numpy as np
+import pytest
+
+from tests.server_process import ServerProcess
+
+QUESTIONS = [
+    "What is the capital of France?",
+    "Who wrote the play Hamlet?",
+    "How far away is the moon?",
+    "Why is the sky blue?",
+    "Tell me a short story about a dog.",
+    "Which planet is the largest in our solar system?",
+    "Can you explain how bread is made?",
+    "Name three animals that live in the ocean.",
+    "Please count from one to five.",
+]
+LEAD_S = 0.2
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    metrics = tmp_path_factory.mktemp("metrics") / "turns.jsonl"
+    with ServerProcess("--log_level", "debug", "--metrics_file", str(metrics)) as running:
+        running.metrics = metrics
+        yield running
+
+
+def words(text: str) -> str:
+    return jiwer.Compose([jiwer.ToLowerCase(), jiwer.RemovePunctuation(), jiwer.Strip()])(text)
+
+
+def conversation_over(server: ServerProcess, mark: int) -> None:
+    server.wait_for(server.log, lambda log: any("over:" in line for line in log[mark:]), 5)
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_questions_are_understood_and_answered(server, say, question):
+    mark = len(server.lines)
+    with server.connect() as client:
+        client.say(say(question))
+        client.silence(1.0)
+        client.end_input()
+        assert client.wait_end(60)
+        reply = client.reply
+    heard = server.wait_line("USER:", mark)
+    assert words(heard).split()[0] == words(question).split()[0]
+    assert jiwer.wer(words(question), words(heard)) <= 0.1
+    assert server.wait_line("ASSISTANT:", mark)
+    assert server.wait_line("LATENCY:", mark)
+    assert len(reply) > 0.3 * 44_100
+    assert np.sqrt(np.mean(reply**2)) > 0.005
+
+
+def test_word_error_rate_over_all_questions(server):
+    heard = [line.removeprefix("USER: ") for line in server.lines if line.startswith("USER:")][: len(QUESTIONS)]
+    assert jiwer.wer([words(q) for q in QUESTIONS], [words(h) for h in heard]) <= 0.1
+
+
+def test_yes_is_a_turn(server, say):
+    mark = len(server.lines)
+    with server.connect() as client:
+        client.silence(0.3)
+        client.say(say("Yes."))
+        client.silence(1.0)
+        assert words(server.wait_line("USER:", mark)).startswith("yes")
+
+
+def test_a_pause_before_the_reply_extends_the_turn(server, say):
+    mark = len(server.lines)
+    with server.connect() as client:
+        client.say(say("I have a question about a city."))
+        client.silence(0.35)
+        client.say(say("What is the capital of France?"))
+        client.silence(1.0)
+        heard = words(server.wait_line("USER:", mark))
+        server.wait_line("ASSISTANT:", mark)
+    assert "question about a city" in heard
+    assert "capital of france" in heard
+    assert sum(line.startswith("USER:") for line in server.lines[mark:]) == 1
+
+
+def test_a_reply_is_padded_paced_and_followed_by_silence(server, say):
+    with server.connect() as client:
+        client.say(say("What is the capital of France?"))
+        mark = len(server.lines)
+        server_done = lambda lines: any(line.startswith("LATENCY:") for line in lines[mark:])  # noqa: E731
+        deadline = time.monotonic() + 60
+        while not server_done(server.lines) and time.monotonic() < deadline:
+            client.silence(0.2)
+        assert client.byte_count % 2_048 == 0
+        started = client.received[0][0]
+        total = 0
+        for at, data in client.received:
+            total += len(data)
+            assert total / 2 / 44_100 <= at - started + LEAD_S + 0.15
+        before = client.byte_count
+        client.silence(0.5)
+        assert client.byte_count == before
+
+
+def test_speech_during_a_reply_stops_it_and_is_answered(server, say):
+    mark = len(server.lines)
+    with server.connect() as client:
+        client.say(say("Tell me a long story about a dog and a cat."))
+        client.silence(0.6)
+        assert client.wait_bytes(44_100)
+        spoke = time.monotonic()
+        client.say(say("What is the capital of France?"))
+        server.wait_for(server.lines, lambda lines: any("(interrupted)" in line for line in lines[mark:]), 5)
+        client.silence(1.0)
+        server.wait_for(server.lines, lambda lines: sum(line.startswith("USER:") for line in lines[mark:]) == 2, 30)
+        second = [at for at, _ in client.received if at > spoke]
+        gap_starts = next(a for a, b in zip(second, [*second[1:], np.inf], strict=True) if b - a > 0.4)
+        assert gap_starts - spoke < 1.0
+        users = [line for line in server.lines[mark:] if line.startswith("USER:")]
+        assert "capital of france" in words(users[1])
+
+
+def test_a_client_that_leaves_in_mid_reply_makes_room_within_a_second(server, say):
+    with server.connect() as client:
+        client.say(say("Tell me a long story about a dog and a cat."))
+        client.silence(0.6)
+        assert client.wait_bytes(20_000)
+        mark = len(server.log)
+        left = time.monotonic()
+    conversation_over(server, mark)
+    mark = len(server.lines)
+    with server.connect() as client:
+        assert time.monotonic() - left < 1.5
+        client.say(say("What is the capital of France?"))
+        client.silence(0.6)
+        assert client.wait_bytes(20_000)
+    assert "capital of france" in words(server.wait_line("USER:", mark))
+
+
+def test_a_client_that_mutes_its_microphone_and_reads_whole_chunks(server, say):
+    """The first clients did so: nothing is sent after the last word, nor while the reply plays."""
+    mark = len(server.lines)
+    with server.connect() as client:
+        for _ in range(2):
+            before = client.byte_count
+            client.say(say("What is the capital of France?"))
+            assert client.wait_bytes(before + 2_048)
+            lines = len(server.lines)
+            server.wait_line("LATENCY:", lines - 1 if lines else 0, 60)
+            server.wait_for(server.lines, lambda ls: ls[-1].startswith("LATENCY:"), 60)
+            assert client.byte_count % 2_048 == 0
+    assert sum(line.startswith("USER:") for line in server.lines[mark:]) == 2
+
+
+def test_one_client_more_is_refused_at_once(server):
+    with server.connect():
+        extra = socket.create_connection(("127.0.0.1", server.microphone_port), timeout=5)
+        with extra, contextlib.suppress(ConnectionResetError):
+            assert extra.recv(1) == b""
+    server.wait_for(server.log, lambda log: any("refused" in line for line in log))
+
+
+def test_garbage_harms_nobody(server, say):
+    rng = np.random.default_rng(0)
+    for _ in range(100):
+        socket.create_connection(("127.0.0.1", server.microphone_port), timeout=5).close()
+        socket.create_connection(("127.0.0.1", server.speaker_port), timeout=5).close()
+    holder = socket.create_connection(("127.0.0.1", server.microphone_port), timeout=5)
+    mark = len(server.log)
+    with server.connect() as client:
+        client.microphone.sendall(rng.bytes(1_000_001))
+    conversation_over(server, mark)
+    mark = len(server.log)
+    with server.connect() as client:
+        client.microphone.sendall(b"\x00")
+        client.end_input()
+        assert client.wait_end(10)
+    conversation_over(server, mark)
+    mark = len(server.lines)
+    with holder, server.connect() as client:
+        client.say(say("What is the capital of France?"))
+        client.silence(0.6)
+        assert "capital of france" in words(server.wait_line("USER:", mark))
+    assert server.process.poll() is None
+
+
+def test_metrics_are_one_object_a_turn(server):
+    import json
+
+    turns = [json.loads(line) for line in server.metrics.read_text().splitlines()]
+    answered = [turn for turn in turns if turn["voice_to_voice_ms"] is not None]
+    assert len(answered) >= len(QUESTIONS)
+    assert set(turns[0]) == {
+        "turn", "commit_ms", "stt_ms", "lm_first_sentence_ms", "tts_first_audio_ms", "voice_to_voice_ms",
+        "reply_audio_ms", "interrupted",
+    }  # fmt: skip
+    for turn in answered[: len(QUESTIONS)]:
+        stages = [turn[k] for k in ("commit_ms", "stt_ms", "lm_first_sentence_ms", "tts_first_audio_ms")]
+        assert sum(stages) <= turn["voice_to_voice_ms"] + 1
+    assert any(turn["interrupted"] for turn in turns)
+
+
+def test_threads_do_not_grow_from_conversation_to_conversation(server):
+    def threads() -> int:
+        return len(os.listdir(f"/proc/{server.process.pid}/task"))
+
+    counts = []
+    for _ in range(5):
+        mark = len(server.log)
+        with server.connect() as client:
+            client.silence(0.1)
+        conversation_over(server, mark)
+        counts.append(threads())
+    assert max(counts[1:]) <= counts[0] + 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("moment", ["loading", "idle", "listening", "speaking"])
+def test_signals_end_it_in_good_order(say, number, moment):
+    with ServerProcess(wait=moment != "loading") as server:
+        if moment == "loading":
+            server.wait_for(server.log, lambda log: any("VAD ready" in line for line in log))
+            status, seconds = server.stop(number)
+        elif moment == "idle":
+            status, seconds = server.stop(number)
+        else:
+            with server.connect() as client:
+                client.say(say("Tell me a long story about a dog."))
+                if moment == "speaking":
+                    client.silence(0.6)
+                    assert client.wait_bytes(4_096)
+                status, seconds = server.stop(number)
+                assert client.wait_end(5)
+        assert status == 0
+        assert seconds < 5
+        assert not any("Traceback" in line for line in server.log)

@@ -1,0 +1,23 @@
+"""How long the client waits before it tries again."""
+
+from __future__ import annotations
+
+FIRST_S = 0.5
+LONGEST_S = 8.0
+
+
+class Backoff:
+    """0.5 s, then twice as long each time, up to 8 s."""
+
+    def __init__(self) -> None:
+        self._next_s = FIRST_S
+
+    def next_delay(self) -> float:
+        """Seconds to wait now."""
+        delay = self._next_s
+        self._next_s = min(LONGEST_S, 2 * delay)
+        return delay
+
+    def reset(self) -> None:
+        """It worked: the next wait is a short one again."""
+        self._next_s = FIRST_S

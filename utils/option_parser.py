@@ -1,0 +1,243 @@
+"""Options from dataclasses: their fields are the options, and the only place where a default and a help is written.
+
+    @dataclass(frozen=True)
+    class ServerArguments:
+        "Server"                                    # the first line heads the group in --help
+        log_level: str = field(default="info", metadata={"help": "…", "choices": ("debug", "info")})
+
+A field's metadata: help, choices, min, max, exclusive_min, exclusive_max, option (False: a field that is no option).
+Types: str, int, float, bool, and each `| None`. Values come from a JSON file, then from the command line, which wins.
+Any error is one line and exit status 2.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import importlib
+import json
+import math
+import sys
+import typing
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import UnionType
+from typing import Any, NoReturn
+
+NONE_WORDS = ("none", "null")
+TRUE_WORDS = ("true", "yes", "on", "1")
+FALSE_WORDS = ("false", "no", "off", "0")
+
+
+class OptionError(ValueError):
+    """An option that can't be used; the message is one line."""
+
+
+class HelpAsked(Exception):
+    """`--help` stands on the command line."""
+
+
+def parse_options(
+    dataclasses_: Sequence[type], argv: Sequence[str], *, prog: str, description: str, config_file: bool = False
+) -> tuple[Any, ...]:
+    """One instance of each dataclass. Exits with 2 and one line on stderr for an error, with 0 for `--help`."""
+    try:
+        values = command_line_values(argv, config_file)
+        return read_options(dataclasses_, values)
+    except HelpAsked:
+        print(help_text(dataclasses_, prog=prog, description=description, config_file=config_file))
+        sys.exit(0)
+    except OptionError as error:
+        fail(prog, str(error))
+
+
+def fail(prog: str, message: str) -> NoReturn:
+    """One line on stderr and exit status 2."""
+    print(f"{prog}: error: {message}", file=sys.stderr)
+    sys.exit(2)
+
+
+def command_line_values(argv: Sequence[str], config_file: bool) -> dict[str, Any]:
+    """Option name → raw value, the file's under the command line's. Raises OptionError, HelpAsked."""
+    words = list(argv)
+    if any(word in ("-h", "--help") for word in words):
+        raise HelpAsked
+    values: dict[str, Any] = {}
+    if config_file and words and not words[0].startswith("-"):
+        values.update(read_config(words.pop(0)))
+    while words:
+        word = words.pop(0)
+        if not word.startswith("--") or word == "--":
+            raise OptionError(f"unexpected argument {word!r}: options begin with --")
+        name, equals, value = word[2:].partition("=")
+        if not equals:
+            bare = not words or _is_option(words[0])
+            values[name] = True if bare else words.pop(0)  # only a bool may stand bare; others refuse True
+        else:
+            values[name] = value
+    return values
+
+
+def _is_option(word: str) -> bool:
+    return word.startswith("--") and len(word) > 2 and not word[2].isdigit()
+
+
+def read_config(path: str) -> dict[str, Any]:
+    """A JSON object of option → value. Raises OptionError."""
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise OptionError(f"the config file {path} can't be read: {getattr(error, 'strerror', error)}") from error
+    try:
+        values = json.loads(text, parse_constant=str)
+    except (json.JSONDecodeError, RecursionError) as error:
+        where = f"line {error.lineno}: {error.msg}" if isinstance(error, json.JSONDecodeError) else "too deep"
+        raise OptionError(f"the config file {path} is no valid JSON, {where}") from error
+    if not isinstance(values, dict):
+        raise OptionError(f"the config file {path} must hold an object of options, not a {type(values).__name__}")
+    return values
+
+
+def read_options(dataclasses_: Sequence[type], values: Mapping[str, Any]) -> tuple[Any, ...]:
+    """One instance of each dataclass from raw values. Raises OptionError, for an option none of them knows too.
+
+    A dataclass with a ClassVar `gen_prefix` ("stt_gen_") takes every further option of that prefix into its field
+    `extra_gen`, a dict: the value as JSON where it is some, else as text.
+    """
+    left = dict(values)
+    instances = []
+    for dataclass in dataclasses_:
+        given: dict[str, Any] = {}
+        for field in option_fields(dataclass):
+            if field.name in left:
+                given[field.name] = convert(dataclass, field, left.pop(field.name))
+        prefix = getattr(dataclass, "gen_prefix", None)
+        if prefix:
+            given["extra_gen"] = {
+                name.removeprefix(prefix): _json_or_text(left.pop(name))
+                for name in list(left)
+                if name.startswith(prefix) and name != prefix
+            }
+        instances.append(dataclass(**given))
+    if left:
+        raise OptionError(unknown_option(next(iter(left)), dataclasses_))
+    return tuple(instances)
+
+
+def unknown_option(name: str, dataclasses_: Sequence[type]) -> str:
+    """The line for an option that does not exist."""
+    known = [field.name for dataclass in dataclasses_ for field in option_fields(dataclass)]
+    close = difflib.get_close_matches(name, known, 1)
+    return f"unknown option --{name}" + (f" (did you mean --{close[0]}?)" if close else "")
+
+
+def option_fields(dataclass: type) -> list[dataclasses.Field[Any]]:
+    """The fields that are options."""
+    return [field for field in dataclasses.fields(dataclass) if field.metadata.get("option", True)]
+
+
+def convert(dataclass: type, field: dataclasses.Field[Any], raw: Any) -> Any:
+    """A raw value (text from the command line, anything from JSON) as the field's type, checked."""
+    kind, optional = field_type(dataclass, field)
+    if raw is None or (isinstance(raw, str) and raw.lower() in NONE_WORDS):
+        if optional:
+            return None
+        if kind is not str or raw is None:
+            raise OptionError(f"--{field.name} needs {_kind(kind)}, not {raw!r}")
+    if raw is True and kind is not bool:
+        raise OptionError(f"--{field.name} needs a value")
+    value = _typed(field.name, kind, raw)
+    _check_range(field, value)
+    return value
+
+
+def field_type(dataclass: type, field: dataclasses.Field[Any]) -> tuple[type, bool]:
+    """(str, int, float or bool, whether None is allowed)."""
+    hint = typing.get_type_hints(dataclass)[field.name]
+    if isinstance(hint, UnionType) or typing.get_origin(hint) is typing.Union:
+        kinds = [kind for kind in typing.get_args(hint) if kind is not type(None)]
+        return kinds[0], True
+    return hint, False
+
+
+def _typed(name: str, kind: type, raw: Any) -> Any:
+    problem = OptionError(f"--{name} needs {_kind(kind)}, not {raw!r}")
+    if kind is bool:
+        if isinstance(raw, bool):
+            return raw
+        if isinstance(raw, str) and raw.lower() in TRUE_WORDS + FALSE_WORDS:
+            return raw.lower() in TRUE_WORDS
+        raise problem
+    if isinstance(raw, (bool, list, dict)):
+        raise problem
+    if kind is str:
+        if not isinstance(raw, str):
+            raise problem
+        return raw
+    try:
+        value = int(str(raw), 10) if kind is int else float(raw)
+    except (ValueError, OverflowError):
+        raise problem from None
+    if isinstance(value, float) and math.isnan(value):
+        raise problem
+    return value
+
+
+def _check_range(field: dataclasses.Field[Any], value: Any) -> None:
+    limits = field.metadata
+    choices = limits.get("choices")
+    if choices is not None and value not in choices:
+        named = ", ".join("none" if choice is None else str(choice) for choice in choices)
+        raise OptionError(f"--{field.name} must be one of {named}, not {value!r}")
+    for name, bad, words in (
+        ("min", lambda limit: value < limit, "at least"),
+        ("exclusive_min", lambda limit: value <= limit, "more than"),
+        ("max", lambda limit: value > limit, "at most"),
+        ("exclusive_max", lambda limit: value >= limit, "less than"),
+    ):
+        if name in limits and bad(limits[name]):
+            raise OptionError(f"--{field.name} must be {words} {limits[name]}, not {value}")
+
+
+def _kind(kind: type) -> str:
+    return {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}[kind]
+
+
+def _json_or_text(raw: Any) -> Any:
+    if not isinstance(raw, str):
+        return raw
+    words = {"none": None, "true": True, "false": False}
+    if raw.lower() in words:
+        return words[raw.lower()]
+    try:
+        return json.loads(raw)
+    except ValueError:
+        return raw
+
+
+def help_text(dataclasses_: Sequence[type], *, prog: str, description: str, config_file: bool) -> str:
+    """Every option with its default and help, grouped by dataclass."""
+    config = " [config.json]" if config_file else ""
+    lines = [f"usage: {prog}{config} [--option value …]", "", description]
+    for dataclass in dataclasses_:
+        lines += ["", (dataclass.__doc__ or dataclass.__name__).splitlines()[0].rstrip(".") + ":"]
+        for field in option_fields(dataclass):
+            lines.append(f"  --{field.name} {default_text(field)}")
+            lines.append(f"        {field.metadata.get('help', '')}")
+        if prefix := getattr(dataclass, "gen_prefix", None):
+            lines += [f"  --{prefix}X", "        any other option X of the model's generate()"]
+    return "\n".join(lines)
+
+
+def default_text(field: dataclasses.Field[Any]) -> str:
+    """The default as a user would type it."""
+    value = field.default
+    if value is None or isinstance(value, bool):
+        return str(value).lower()
+    return f'"{value}"' if isinstance(value, str) and " " in value else str(value)
+
+
+def import_by_name(name: str) -> Any:
+    """The object that `package.module:Name` names."""
+    module, _, attribute = name.partition(":")
+    return getattr(importlib.import_module(module), attribute)

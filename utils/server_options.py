@@ -1,0 +1,99 @@
+"""The server's whole command line, checked before any model loads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from arguments.server_arguments import ServerArguments
+from arguments.socket_arguments import SocketArguments
+from utils.generation_options import UnknownGenerationOption, check_generation_options
+from utils.option_parser import (
+    HelpAsked,
+    OptionError,
+    command_line_values,
+    fail,
+    help_text,
+    option_fields,
+    read_options,
+    unknown_option,
+)
+from utils.stage_options import PARTS, discover_backends
+
+PROG = "s2s_pipeline.py"
+DESCRIPTION = "The speech-to-speech server: hears, thinks and answers aloud."
+
+
+@dataclass(frozen=True)
+class ServerOptions:
+    """All options of one run; vad, stt, lm and tts are instances of the chosen backends' dataclasses."""
+
+    server: ServerArguments
+    sockets: SocketArguments
+    vad: Any
+    stt: Any
+    lm: Any
+    tts: Any
+
+
+def read_server_options(argv: Sequence[str]) -> ServerOptions:
+    """Exits with 2 and one line on stderr where anything is wrong, with 0 for `--help`."""
+    try:
+        return server_options(command_line_values(argv, config_file=True))
+    except HelpAsked:
+        print(help_text(all_dataclasses(), prog=PROG, description=DESCRIPTION, config_file=True))
+        raise SystemExit(0) from None
+    except (OptionError, UnknownGenerationOption) as error:
+        fail(PROG, str(error))
+
+
+def server_options(values: Mapping[str, Any]) -> ServerOptions:
+    """From raw values. Raises OptionError, UnknownGenerationOption."""
+    names = {field.name for field in option_fields(ServerArguments)}
+    (server,) = read_options([ServerArguments], {name: value for name, value in values.items() if name in names})
+    backends = discover_backends()
+    chosen = [_choose(backends, part, server) for part in PARTS]
+    classes = [ServerArguments, SocketArguments, *chosen]
+    _refuse_other_backends(values, classes, backends)
+    instances = read_options(classes, values)
+    options = ServerOptions(*instances)
+    for arguments in instances:
+        if getattr(arguments, "extra_gen", None):
+            check_generation_options(arguments.gen_prefix, arguments.extra_gen, arguments.generate)
+    if options.sockets.recv_port == options.sockets.send_port != 0:
+        raise OptionError(f"--recv_port and --send_port must differ, both are {options.sockets.recv_port}")
+    return options
+
+
+def all_dataclasses() -> list[type]:
+    """The dataclasses of the server's options, every backend's among them."""
+    backends = discover_backends()
+    return [ServerArguments, SocketArguments, *(cls for part in PARTS for cls in backends[part].values())]
+
+
+def _choose(backends: dict[str, dict[str, type]], part: str, server: ServerArguments) -> type:
+    if part == "vad":
+        return next(iter(backends["vad"].values()))
+    name = getattr(server, part)
+    if name not in backends[part]:
+        raise OptionError(f"--{part} must be one of {', '.join(sorted(backends[part]))}, not {name!r}")
+    return backends[part][name]
+
+
+def _refuse_other_backends(
+    values: Mapping[str, Any], classes: Sequence[type], backends: dict[str, dict[str, type]]
+) -> None:
+    """An option of a backend that was not chosen is a mistake with a better line than "unknown"."""
+    known = {field.name for cls in classes for field in option_fields(cls)}
+    prefixes = tuple(prefix for cls in classes if (prefix := getattr(cls, "gen_prefix", None)))
+    for name in values:
+        if name in known or (prefixes and name.startswith(prefixes)):
+            continue
+        for part, others in backends.items():
+            for backend, cls in others.items():
+                gen_prefix = getattr(cls, "gen_prefix", None)
+                own = any(field.name == name for field in option_fields(cls))
+                if own or (gen_prefix and name.startswith(gen_prefix)):
+                    raise OptionError(f"--{name} belongs to --{part} {backend}, which is not chosen")
+        raise OptionError(unknown_option(name, classes))
