@@ -10,7 +10,7 @@ RATES = {"min": 4_000, "max": 192_000}
 
 @dataclass(frozen=True)
 class ClientArguments:
-    """Where the server is, and what stands for its ears and mouth."""
+    """Client: where the server is, and what it hears and speaks with on this machine."""
 
     host: str = field(default="localhost", metadata={"help": "The machine the server runs on: a name or an address."})
     send_port: int = field(
@@ -29,7 +29,7 @@ class ClientArguments:
     list_play_chunk_size: int = field(
         default=1_024,
         metadata={
-            "help": "Samples that the sound card takes or gives at once. Fewer answer sooner, more are safer from gaps.",
+            "help": "Samples the sound card takes or gives at once. Fewer answer sooner, more are safer from gaps.",
             "min": 16,
             "max": 65_536,
         },

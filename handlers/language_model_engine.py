@@ -60,7 +60,6 @@ class LanguageModelEngine:
             AutoModelForCausalLM.from_pretrained(
                 folder,
                 torch_dtype=resolve_dtype(torch_dtype, device),
-                low_cpu_mem_usage=True,
                 trust_remote_code=trust_remote_code,
             )
             .to(device)

@@ -30,6 +30,7 @@ class SocketReceiver(BaseHandler):
     """The first stage. End of file, or a reset, ends the input; whatever was said by then is still answered."""
 
     handles = (ConversationStarted,)
+    engine_type = ReceiverEngine
 
     def setup(self, engine: ReceiverEngine) -> None:
         self._connection = engine.connection

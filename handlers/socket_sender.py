@@ -31,6 +31,7 @@ class SocketSender(BaseHandler):
     """The last stage. It decides when a reply is heard, so it shows the words and keeps the account of them."""
 
     handles = (ReplyAudio, ReplyEnd, InputEnded)
+    engine_type = SenderEngine
 
     def setup(self, engine: SenderEngine) -> None:
         self._connection = engine.connection

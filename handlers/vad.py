@@ -177,7 +177,7 @@ class VADHandler(BaseHandler):
         turn = self.context.turns.next_turn()
         yield from self._seal(turn)
         frame = self._model.frame
-        audio = self._take(event.start * frame, event.end * frame)
+        audio = self._take_audio(event.start * frame, event.end * frame)
         self._extending = True
         logger.debug("a long turn: a part of %.1f s goes ahead", len(audio) / STT_RATE)
         yield SpeechPart(turn, audio)
@@ -186,7 +186,7 @@ class VADHandler(BaseHandler):
         """The user is done: what was said since the last answer is one turn."""
         turns, frame = self.context.turns, self._model.frame
         end = (max(event.last_voiced, event.start) + 1) * frame
-        audio = self._take(event.start * frame, min(end + self._pad, self._judged))
+        audio = self._take_audio(event.start * frame, min(end + self._pad, self._judged))
         if self._unanswered is not None:
             if len(self._unanswered) + len(audio) > LONGEST_PART_S * STT_RATE:
                 yield from self._seal(turns.next_turn())
@@ -208,7 +208,7 @@ class VADHandler(BaseHandler):
             yield SpeechPart(turn, self._unanswered)
             self._unanswered = None
 
-    def _take(self, start: int, end: int) -> FloatAudio:
+    def _take_audio(self, start: int, end: int) -> FloatAudio:
         """16 kHz audio with its pre-roll; where the turn goes on, joined without a seam to what was taken before."""
         begin = max(self._taken, start - max(self._gap, self._pad)) if self._extending else start - self._pad
         self._taken = end

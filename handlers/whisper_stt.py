@@ -76,7 +76,7 @@ class WhisperEngine:
         self._dtype = resolve_dtype(torch_dtype, device)
         self._processor = WhisperProcessor.from_pretrained(folder)
         self._model = (
-            WhisperForConditionalGeneration.from_pretrained(folder, torch_dtype=self._dtype, low_cpu_mem_usage=True)
+            WhisperForConditionalGeneration.from_pretrained(folder, torch_dtype=self._dtype)
             .to(device)
             .eval()
         )

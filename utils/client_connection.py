@@ -18,7 +18,7 @@ from utils.stop_signals import Stopped
 CONNECT_TIMEOUT_S = 5.0  # of one address: a machine that is switched off never answers
 TICK_S = 0.1  # how often a wait looks around: where `select` isn't woken by signals (Windows), this long to a Ctrl-C
 READ_BYTES = 16_384
-LOST_AFTER_S = 20  # a server whose machine or network is gone is given up after about so long
+LOST_AFTER_S = 30  # a server whose machine or network is gone is given up after about so long
 
 _IN_PROGRESS = {0, errno.EINPROGRESS, errno.EWOULDBLOCK, getattr(errno, "WSAEWOULDBLOCK", errno.EWOULDBLOCK)}
 
@@ -83,7 +83,7 @@ class ServerConnection:
         """What has come; None when nothing comes within a tenth of a second; b"" when the server has closed."""
         try:
             readable, _, _ = select.select([self._speaker], [], [], TICK_S)
-            return self._speaker.recv(READ_BYTES) if readable and not self._shut else b"" if self._shut else None
+            return self._speaker.recv(READ_BYTES) if readable else None
         except (BlockingIOError, InterruptedError):
             return None
         except OSError:

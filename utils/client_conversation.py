@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from utils.client_connection import ConnectionLost, ServerConnection
 
 SAMPLE_BYTES = 2
 TICK_S = 0.1
+PAUSE_TICKS = 3  # reads that bring nothing, a tenth of a second each: longer than the server's lead of 200 ms
 
 
 class Source(Protocol):
@@ -80,7 +81,7 @@ class Conversation:
         if self._failures:
             raise self._failures[0]
 
-    def _guarded(self, work: Work) -> None:
+    def _guarded(self, work: Callable[[], None]) -> None:
         try:
             work()
         except Exception as error:
@@ -98,29 +99,27 @@ class Conversation:
             self._input_lost.set()
 
     def _receive(self) -> None:
-        half = b""
-        paused = True
+        half = b""  # the first byte of a sample whose second has not come
+        silent = 0
         while not self._stopping.is_set():
             if not self._sink.wait_for_room(TICK_S):
                 continue
             data = self._connection.receive()
             if data:
-                data = half + data
-                whole = len(data) - len(data) % SAMPLE_BYTES
-                half = data[whole:]
-                self._sink.write(data[:whole])
-                self.received_bytes += whole
-                paused = False
+                half = self._play(half + data)
+                silent = 0
                 continue
-            if not paused:
+            silent += 1
+            if silent == PAUSE_TICKS:
                 self._sink.pause()
-                paused = True
             if data is not None or self._input_lost.is_set():
                 break
+        self._sink.pause()
         self.ended.set()
 
-
-class Work(Protocol):
-    """A thread's body."""
-
-    def __call__(self) -> None: ...
+    def _play(self, data: bytes) -> bytes:
+        """Returns what is not a whole sample yet."""
+        whole = len(data) - len(data) % SAMPLE_BYTES
+        self._sink.write(data[:whole])
+        self.received_bytes += whole
+        return data[whole:]

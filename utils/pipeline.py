@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
-from dataclasses import dataclass
 from typing import Any
 
 from utils.conversation import Connections, Conversation, LoadedStage
@@ -32,14 +31,6 @@ SENDER = "handlers.socket_sender:SocketSender"
 CLOSE_S = 1.5  # seconds that a busy engine is given at the end; its thread is a daemon
 
 CheckStop = Callable[[], None]
-
-
-@dataclass(frozen=True)
-class _Socket:
-    """A socket stage's engine is made for each conversation, of its connection."""
-
-    handler: Any
-    option: Any
 
 
 class Pipeline:

@@ -34,7 +34,10 @@ class SincResampler:
         self._up, self._down = to_rate // divisor, from_rate // divisor
         self._half = math.ceil(ZERO_CROSSINGS * max(1.0, from_rate / to_rate))
         self._filters = _filters(self._up, self._half, min(1.0, to_rate / from_rate) * ROLLOFF)
-        self._reset()
+        self._received = 0  # input samples
+        self._made = 0  # output samples
+        self._first = 1 - self._half  # the number, among the input samples, of `_pending[0]`
+        self._pending = self._silence()
 
     def feed(self, block: FloatAudio) -> FloatAudio:
         """float32 [n] → float32 [m]: the samples that are ready now."""
@@ -51,14 +54,11 @@ class SincResampler:
             return np.zeros(0, dtype=np.float32)
         self._pending = np.concatenate([self._pending, np.zeros(self._half, dtype=np.float32)])
         rest = self._produce(self._outputs_before(self._received))
-        self._reset()
+        self._received, self._made, self._first, self._pending = 0, 0, 1 - self._half, self._silence()
         return rest
 
-    def _reset(self) -> None:
-        self._pending = np.zeros(self._half - 1, dtype=np.float32)  # input, from `_first` on
-        self._first = 1 - self._half  # the stream's number of `_pending[0]`
-        self._received = 0
-        self._made = 0
+    def _silence(self) -> FloatAudio:
+        return np.zeros(self._half - 1, dtype=np.float32)  # what the first filter sees before the stream
 
     def _outputs_before(self, position: int) -> int:
         """How many output samples lie before this input position."""

@@ -95,7 +95,7 @@ class WavWriter:
 
     def __init__(self, path: str | Path, rate: int) -> None:
         self._file = open(path, "wb")  # noqa: SIM115 - closed by `close`
-        self._wave = wave.open(self._file, "wb")
+        self._wave = wave.open(self._file, "wb")  # noqa: SIM115 - closed by `close`
         self._wave.setnchannels(1)
         self._wave.setsampwidth(SAMPLE_BYTES)
         self._wave.setframerate(rate)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -37,7 +38,7 @@ def start(code: str, cache: Path) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         text=True,
         cwd=ROOT,
-        env={"S2S_CACHE": str(cache)},
+        env={**os.environ, "S2S_CACHE": str(cache)},
     )
 
 
@@ -99,7 +100,9 @@ def make(folder):
     os._exit(9)
 made_once("m-v1", make)
 """
-    assert start(dies, cache).wait() == 9
+    process = start(dies, cache)
+    process.communicate()
+    assert process.returncode == 9
     assert not (cache / "m-v1").exists()
     assert (made_once("m-v1", write_model) / "model").read_text() == "whole"
 

@@ -1,0 +1,1 @@
+"""A dataclass of options for each part."""

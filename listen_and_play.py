@@ -1,0 +1,98 @@
+"""The client: sends the microphone to the server and plays what it answers. Needs numpy and sounddevice only.
+
+python listen_and_play.py --host SERVER [--input question.wav] [--output reply.wav] [--option value …]
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from arguments.client_arguments import ClientArguments
+from utils.client_errors import ClientError
+from utils.option_parser import parse_options
+from utils.stop_signals import Stopped, StopSignals
+
+if TYPE_CHECKING:
+    from utils.client_session import Outcome
+
+PROGRAM = "listen_and_play.py"
+SAMPLE_BYTES = 2
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Returns the process's exit status: 0 after Ctrl-C or a reply, 1 where it could not work or none came."""
+    (options,) = parse_options(
+        [ClientArguments],
+        [underscored(word) for word in (sys.argv[1:] if argv is None else argv)],
+        prog=PROGRAM,
+        description="Talks to a speech-to-speech server: with microphone and speaker, or with WAV files.",
+    )
+    with StopSignals() as stop:
+        try:
+            return list_devices() if options.list_devices else converse(options, stop)
+        except Stopped:
+            return 0
+        except (ClientError, OSError) as error:
+            return fail(str(error))
+
+
+def converse(options: ClientArguments, stop: StopSignals) -> int:
+    """Talk: with microphone and speaker until Ctrl-C, with a file once. Raises Stopped, ClientError, OSError."""
+    # numpy comes in here: --help and a mistyped option are answered without it
+    from utils.client_connection import ServerAddress
+    from utils.client_devices import load_sounddevice
+    from utils.client_ends import open_ends
+    from utils.client_session import ClientSession
+    from utils.client_status import StatusLine
+
+    once = options.input is not None or options.output is not None
+    server = ServerAddress(options.host, options.send_port, options.recv_port)
+    with contextlib.ExitStack() as opened:
+        ends = open_ends(options, opened, load_sounddevice)
+        status = opened.enter_context(contextlib.closing(StatusLine(sys.stderr, quiet=once)))
+        for device in ends.devices:
+            status.notice(str(device))
+        session = ClientSession(server, ends.source, ends.sink, status, stop, ends.check)
+        if not once:
+            session.run_for_ever()
+        outcome = session.run_once(options.connect_timeout_s)
+    return summarize(options, outcome, stop.requested)
+
+
+def summarize(options: ClientArguments, outcome: Outcome, stopped: bool) -> int:
+    """One line about a conversation that has ended, and the exit status."""
+    cut = options.input is not None and not outcome.complete and not stopped
+    early = "the server closed the connection before all of the input was sent"
+    if not outcome.received_bytes and not stopped:
+        return fail(early if cut else "no reply came")
+    seconds = outcome.received_bytes / SAMPLE_BYTES / options.recv_rate
+    how = f" ({early})" if cut else " (stopped)" if stopped else ""
+    print(f"{options.output or 'speaker'}: {seconds:.2f} s of reply{how}", flush=True)
+    return 1 if cut else 0
+
+
+def list_devices() -> int:
+    """Show the microphones and speakers. Raises SoundError."""
+    from utils.client_devices import device_lines, load_sounddevice
+
+    print("\n".join(device_lines(load_sounddevice())), flush=True)
+    return 0
+
+
+def underscored(word: str) -> str:
+    """--list-devices is --list_devices."""
+    name, equals, value = word.partition("=")
+    return "--" + name[2:].replace("-", "_") + equals + value if word.startswith("--") else word
+
+
+def fail(reason: str) -> int:
+    """One line that says why."""
+    print(f"{PROGRAM}: error: {reason}", file=sys.stderr, flush=True)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

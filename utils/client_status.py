@@ -1,0 +1,76 @@
+"""What the client shows: on a terminal one line written over, elsewhere a line where something changes."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import shutil
+from typing import TextIO
+
+METER_CELLS = 10
+METER_FLOOR_DBFS = -60.0
+
+
+class StatusLine:
+    """Notices, which stay, and the status, which is written over.
+
+    stream: None shows nothing. quiet: nothing stays, and nothing is shown off a terminal.
+    """
+
+    def __init__(self, stream: TextIO | None, quiet: bool = False) -> None:
+        self._stream = stream
+        self._quiet = quiet
+        self._on_terminal = stream is not None and stream.isatty()
+        self._width = 0  # characters of the line to write over
+        self._notice = ""
+        self._state = ""
+
+    def notice(self, text: str) -> None:
+        """Something has happened. The same again is not repeated."""
+        if text == self._notice:
+            return
+        self._notice, self._state = text, ""
+        if self._quiet:
+            self._overwrite(text)
+        elif self._on_terminal:
+            self._overwrite(text)
+            self._write("\n")
+            self._width = 0
+        else:
+            self._write(text + "\n")
+
+    def show(self, state: str, level: float) -> None:
+        """What is going on, and how loud the microphone is (dBFS)."""
+        if self._on_terminal:
+            self._overwrite(f"{state:<9} [{meter(level)}]")
+        elif state != self._state and not self._quiet:
+            self._write(state + "\n")
+        self._state = state
+
+    def close(self) -> None:
+        """Leave the terminal's line empty."""
+        if self._width:
+            self._overwrite("")
+            self._write("\r")
+            self._width = 0
+
+    def _overwrite(self, text: str) -> None:
+        if not self._on_terminal:
+            return
+        text = text[: shutil.get_terminal_size().columns - 1]  # a line that wraps can't be written over
+        self._write("\r" + text.ljust(self._width))
+        self._width = len(text)
+
+    def _write(self, text: str) -> None:
+        if self._stream is None:
+            return
+        with contextlib.suppress(OSError, ValueError):  # closed, or its reader gone: the conversation goes on
+            self._stream.write(text)
+            self._stream.flush()
+
+
+def meter(level: float) -> str:
+    """Ten characters: from -60 dBFS, empty, to 0 dBFS, full."""
+    share = 0.0 if math.isinf(level) else 1.0 - level / METER_FLOOR_DBFS
+    filled = round(METER_CELLS * min(1.0, max(0.0, share)))
+    return "#" * filled + "." * (METER_CELLS - filled)
