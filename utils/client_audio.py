@@ -25,6 +25,7 @@ from utils.wire_protocol import FULL_SCALE, encode, to_pcm
 MOST_PLAYBACK_S = 300  # a server that doesn't pace sends a whole reply at once; then its socket has to wait
 MOST_CAPTURE_S = 10.0  # when the network stalls for longer, the oldest words are lost
 ECHO_TAIL_S = 0.2  # the room goes on sounding for so long after the last sample
+LAST_S = 0.15  # with less than this left, and nothing coming, a reply is taken to have ended
 SPEECH_DBFS = -45.0  # louder is somebody speaking, for the status line only
 SPEECH_HOLD_S = 0.6  # between two words it still is
 COMMON_RATES = (48_000, 44_100)  # tried last: every sound card knows one of them
@@ -130,6 +131,10 @@ class Speaker:
         self._buffer.append(data)
 
     def pause(self) -> None:
+        if len(self._buffer) < LAST_S * self._stream.rate * SAMPLE_BYTES:
+            self.finish()
+
+    def finish(self) -> None:
         if self._resampler is not None:
             self._buffer.append(_to_bytes(self._resampler.flush()))
 

@@ -10,7 +10,6 @@ from utils.client_connection import ConnectionLost, ServerConnection
 
 SAMPLE_BYTES = 2
 TICK_S = 0.1
-PAUSE_TICKS = 3  # reads that bring nothing, a tenth of a second each: longer than the server's lead of 200 ms
 
 
 class Source(Protocol):
@@ -42,7 +41,10 @@ class Sink(Protocol):
         """Take PCM from the wire, whole samples."""
 
     def pause(self) -> None:
-        """Nothing more comes for now."""
+        """Nothing has come for a tenth of a second."""
+
+    def finish(self) -> None:
+        """Nothing more comes in this conversation."""
 
 
 class Conversation:
@@ -100,21 +102,17 @@ class Conversation:
 
     def _receive(self) -> None:
         half = b""  # the first byte of a sample whose second has not come
-        silent = 0
         while not self._stopping.is_set():
             if not self._sink.wait_for_room(TICK_S):
                 continue
             data = self._connection.receive()
             if data:
                 half = self._play(half + data)
-                silent = 0
                 continue
-            silent += 1
-            if silent == PAUSE_TICKS:
-                self._sink.pause()
+            self._sink.pause()
             if data is not None or self._input_lost.is_set():
                 break
-        self._sink.pause()
+        self._sink.finish()
         self.ended.set()
 
     def _play(self, data: bytes) -> bytes:

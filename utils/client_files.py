@@ -73,6 +73,9 @@ class FileSink:
     def pause(self) -> None:
         pass
 
+    def finish(self) -> None:
+        pass
+
     def close(self) -> None:
         """Close the file."""
         self._file.close()

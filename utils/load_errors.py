@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from utils.model_hub import looks_like_path, of_hub
 from utils.transcript_output import one_line
 
 BUNDLED_HINT = "without a hub, run with configs/bundled.json or give a local folder"
@@ -12,9 +15,19 @@ class LoadError(RuntimeError):
     """A stage could not be loaded; the message is the whole line for the user."""
 
 
-def load_error(part: str, model_name: str, error: BaseException) -> LoadError:
-    """The line for `error`, raised while the model of a part (`stt`, `lm`, …) was loaded."""
-    return LoadError(f"--{part}_model_name {model_name} can't be loaded: {_reason(part, error)}")
+def load_error(part: str, model_name: str, error: BaseException, hub_problem: str | None = None) -> LoadError:
+    """The line for `error`, raised while the model of a part (`stt`, `lm`, …) was loaded.
+
+    hub_problem: why the hub can't be used, where that is known (`utils.model_hub`).
+    """
+    if hub_problem is not None and of_hub(model_name) and isinstance(error, OSError):
+        reason = f"the hub can't be reached ({hub_problem}), and it is not in the hub's cache here; {BUNDLED_HINT}"
+    elif looks_like_path(model_name) and not Path(model_name).expanduser().exists():
+        reason = "there is no such folder"
+    else:
+        reason = _reason(part, error)
+    subject = f"--{part}_model_name {model_name}" if model_name else f"the {part.upper()} stage"
+    return LoadError(f"{subject} can't be loaded: {reason}")
 
 
 def _reason(part: str, error: BaseException) -> str:

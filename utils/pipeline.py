@@ -19,10 +19,11 @@ from utils.devices import DeviceUnavailable, resolve_device
 from utils.engine_thread import EngineThread
 from utils.load_errors import LoadError, load_error
 from utils.metrics import MetricsFile
+from utils.model_hub import go_offline, hub_problem
 from utils.option_parser import import_by_name
 from utils.progress import progress
 from utils.server_options import ServerOptions
-from utils.stage_options import load_handler, stage_options
+from utils.stage_options import PARTS, load_handler, stage_options
 
 logger = logging.getLogger(__name__)
 
@@ -41,12 +42,17 @@ class Pipeline:
         self._options = options
         self._stages: list[LoadedStage] = []
         self._threads: dict[str, EngineThread] = {}
+        self._hub_problem: str | None = None
         path = options.server.metrics_file
         self._metrics_file = MetricsFile(path) if path else None
 
     def load(self, check_stop: CheckStop) -> None:
         """Load every model, each on its engine's thread. Raises LoadError, or whatever `check_stop` raises."""
-        for part in ("vad", "stt", "lm", "tts"):
+        names = [str(stage_options(getattr(self._options, part)).get("model_name", "")) for part in PARTS]
+        self._hub_problem = hub_problem(names)
+        if self._hub_problem is not None:
+            go_offline()
+        for part in PARTS:
             self._stages.append(self._load_stage(part, getattr(self._options, part), check_stop))
 
     def conversation(self, connections: Connections, on_finished: Callable[[], None]) -> Conversation:
@@ -95,7 +101,7 @@ class Pipeline:
             raise LoadError(str(error)) from error
         except Exception as error:
             logger.debug("loading %s failed", part, exc_info=True)
-            raise load_error(part, name, error) from error
+            raise load_error(part, name, error, self._hub_problem) from error
 
     def _thread(self, part: str) -> EngineThread:
         """Each model has a thread of its own; on MPS, which is not safe to use from several, all share one."""

@@ -1,3 +1,6 @@
 """stub"""
+
+
 class SpeakableText:
-    def speak(self,s): return s.strip()
+    def speak(self, s):
+        return s.strip()

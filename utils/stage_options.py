@@ -23,8 +23,9 @@ def discover_backends(package: str = "arguments") -> dict[str, dict[str, type]]:
     for module_info in pkgutil.iter_modules(importlib.import_module(package).__path__):
         module = importlib.import_module(f"{package}.{module_info.name}")
         for _, member in inspect.getmembers(module, inspect.isclass):
-            if dataclasses.is_dataclass(member) and hasattr(member, "backend") and member.__module__ == module.__name__:
-                found[member.part][member.backend] = member
+            own = dataclasses.is_dataclass(member) and member.__module__ == module.__name__
+            if own and (backend := getattr(member, "backend", None)):
+                found[member.part][backend] = member  # type: ignore[attr-defined]
     return found
 
 
