@@ -35,8 +35,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             return list_devices() if options.list_devices else converse(options, stop)
         except Stopped:
             return 0
-        except (ClientError, OSError) as error:
+        except ClientError as error:
             return fail(str(error))
+        except OSError as error:
+            return fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
 
 
 def converse(options: ClientArguments, stop: StopSignals) -> int:

@@ -17,13 +17,16 @@ from utils.wire_protocol import REPLY_RATE, to_pcm
 
 
 class PiperEngine:
-    def __init__(self, thread: EngineThread, *, model_name: str, device: str, length_scale: float, speaker_id: int | None) -> None:
+    def __init__(
+        self, thread: EngineThread, *, model_name: str, device: str, length_scale: float, speaker_id: int | None
+    ) -> None:
         from piper import PiperVoice, SynthesisConfig
 
         self._thread = thread
         self._voice = PiperVoice.load(next(Path(resolve_model(model_name)).glob("*.onnx")))
         self._config = SynthesisConfig(speaker_id=speaker_id, length_scale=length_scale)
-        for _ in self._voice.synthesize("Hello.", self._config): pass
+        for _ in self._voice.synthesize("Hello.", self._config):
+            pass
 
     def stream(self, text: str, live: Live) -> Iterator[Any]:
         def produce(emit):
@@ -31,6 +34,7 @@ class PiperEngine:
             for c in self._voice.synthesize(text, self._config):
                 emit(to_pcm(r.feed(c.audio_float_array)))
             emit(to_pcm(r.feed(np.zeros(0, np.float32), last=True)))
+
         return self._thread.stream(produce, live)
 
 
@@ -46,6 +50,6 @@ class PiperTTSHandler(BaseHandler):
         if message.spoken:
             for samples in self._engine.stream(message.spoken, live):
                 for i in range(0, len(samples), 8820):
-                    yield ReplyAudio(message.attempt, samples[i:i+8820], text, False)
+                    yield ReplyAudio(message.attempt, samples[i : i + 8820], text, False)
                     text = ""
         yield ReplyAudio(message.attempt, np.zeros(0, np.int16), text, True)

@@ -75,11 +75,7 @@ class WhisperEngine:
         self._device = device
         self._dtype = resolve_dtype(torch_dtype, device)
         self._processor = WhisperProcessor.from_pretrained(folder)
-        self._model = (
-            WhisperForConditionalGeneration.from_pretrained(folder, torch_dtype=self._dtype)
-            .to(device)
-            .eval()
-        )
+        self._model = WhisperForConditionalGeneration.from_pretrained(folder, torch_dtype=self._dtype).to(device).eval()
         self._no_speech_threshold = no_speech_threshold
         self._logprob_threshold = logprob_threshold
         self._gen_kwargs = _generation_options(gen_kwargs, bool(self._model.generation_config.is_multilingual))

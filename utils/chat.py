@@ -1,39 +1,139 @@
-"""stub"""
+"""The history of one conversation: what the user said, and what the user heard of the answers."""
 
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
+
+from utils.wire_protocol import REPLY_RATE
+
+ChatMessage: TypeAlias = dict[str, str]
+
+ASSISTANT = "assistant"
+CUT_OFF = "…"  # ends an interrupted reply: the model sees that it was cut off, and where
+CHARACTERS_A_SECOND = 15.0  # of English speech, for a sentence whose audio is not complete
 
 
 @dataclass(frozen=True)
 class SpokenSentence:
+    """A sentence of a reply. text: the model's own; samples: 44.1 kHz audio sent; complete: these are all of it."""
+
     text: str
     samples: int
     complete: bool
 
 
-def heard_text(s, n):
-    return "".join(x.text for x in s)
-
-
-def join_same_role(m):
-    return m
-
-
-def fold_system_into_user(m):
-    return m
+@dataclass(frozen=True)
+class _Pair:
+    user: str
+    reply: str
 
 
 class Chat:
-    def __init__(self, size, system_prompt=None, *, user_role="user", system_role="system"):
-        self.s = [{"role": system_role, "content": system_prompt}] if system_prompt else []
-        self.m = []
+    """Keeps at most `size` pairs of user and assistant. All methods may be called from any thread.
 
-    def messages(self, t):
-        return [*self.s, *self.m, {"role": "user", "content": t}]
+    When there are more, the oldest go in blocks of a quarter: dropping one every turn would change the start of the
+    prompt every time, and with it lose the model's key/value cache.
+    """
 
-    def record(self, u, r, interrupted=False):
-        self.m.append({"role": "user", "content": u})
-        if r:
-            self.m.append({"role": "assistant", "content": r})
+    def __init__(
+        self, size: int, system_prompt: str | None = None, *, user_role: str = "user", system_role: str = "system"
+    ) -> None:
+        self._size = size
+        self._system = [{"role": system_role, "content": system_prompt}] if system_prompt else []
+        self._user_role = user_role
+        self._lock = threading.Lock()
+        self._pairs: list[_Pair] = []
 
-    def drop_oldest(self):
-        return False
+    def messages(self, user_text: str) -> list[ChatMessage]:
+        """A copy of the history, the system prompt first, with a new message of the user at its end."""
+        with self._lock:
+            pairs = list(self._pairs)
+        messages = [dict(message) for message in self._system]
+        for pair in pairs:
+            messages.append({"role": self._user_role, "content": pair.user})
+            if pair.reply:
+                messages.append({"role": ASSISTANT, "content": pair.reply})
+        return [*messages, {"role": self._user_role, "content": user_text}]
+
+    def record(self, user_text: str, reply: str, interrupted: bool = False) -> None:
+        """Add what was said and what was heard of the answer; "" is an unanswered turn, whose words are kept."""
+        reply = reply.strip()
+        if interrupted and reply:
+            reply += CUT_OFF
+        with self._lock:
+            self._pairs.append(_Pair(user_text, reply))
+            if len(self._pairs) > self._size:
+                block = max(1, self._size // 4)
+                del self._pairs[: max(block, len(self._pairs) - self._size)]
+
+    def drop_oldest(self) -> bool:
+        """Forget a block of the oldest pairs, for a prompt that is too long. False where nothing is left."""
+        with self._lock:
+            had = bool(self._pairs)
+            del self._pairs[: max(1, len(self._pairs) // 4)]
+            return had
+
+
+def join_same_role(messages: Sequence[ChatMessage]) -> list[ChatMessage]:
+    """Neighbours of one role as one message, for templates that refuse two in a row."""
+    joined: list[ChatMessage] = []
+    for message in messages:
+        if joined and joined[-1]["role"] == message["role"]:
+            content = f"{joined[-1]['content']}\n{message['content']}"
+            joined[-1] = {"role": message["role"], "content": content}
+        else:
+            joined.append(dict(message))
+    return joined
+
+
+def fold_system_into_user(messages: Sequence[ChatMessage]) -> list[ChatMessage]:
+    """The first message's text in front of the second's, for templates that refuse a system role (Gemma).
+
+    Only where the first is no message of the second's role, that is, where there is a system prompt.
+    """
+    if len(messages) < 2 or messages[0]["role"] in (messages[1]["role"], ASSISTANT) or messages[1]["role"] == ASSISTANT:
+        return [dict(message) for message in messages]
+    first = {"role": messages[1]["role"], "content": f"{messages[0]['content']}\n\n{messages[1]['content']}"}
+    return [first, *(dict(message) for message in messages[2:])]
+
+
+def heard_text(sentences: Sequence[SpokenSentence], heard_samples: int) -> str:
+    """What of a reply was heard: whole sentences, then a proportional cut at a word.
+
+    heard_samples: of all the reply's samples, 44.1 kHz. A sentence without audio (an emoji) is heard with the one
+    after it.
+    """
+    text, left = "", heard_samples
+    silent = ""  # sentences without audio, heard as soon as anything after them is
+    for sentence in sentences:
+        if not sentence.samples:
+            silent += sentence.text
+            continue
+        if left <= 0:
+            return text
+        if sentence.complete and left >= sentence.samples:
+            text, silent = text + silent + sentence.text, ""
+            left -= sentence.samples
+            continue
+        length = max(sentence.samples, 0 if sentence.complete else _estimated_samples(sentence.text))
+        cut = _cut_at_word(sentence.text, min(1.0, left / length))
+        return text + silent + cut if cut else text
+    return text + (silent if left >= 0 else "")
+
+
+def _estimated_samples(text: str) -> int:
+    return int(len(text) / CHARACTERS_A_SECOND * REPLY_RATE)
+
+
+def _cut_at_word(text: str, fraction: float) -> str:
+    """So much of the text, no word cut in two."""
+    end = int(len(text) * fraction)
+    if end >= len(text):
+        return text
+    if text[end].isspace():
+        return text[:end]
+    words = text[:end]
+    return words[: len(words) - len(words.split()[-1])].rstrip() if words.split() and not words[-1].isspace() else words

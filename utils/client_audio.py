@@ -182,10 +182,13 @@ class Microphone:
         self._stream.check()
 
     def blocks(self, stopping: threading.Event) -> Iterator[bytes]:
-        """From now on: what was captured while nobody was connected is not sent."""
+        """From this call on: what was captured while nobody was connected is not sent."""
         self._captured.clear()
         if self._resampler is not None:
             self._resampler.flush()
+        return self._blocks(stopping)
+
+    def _blocks(self, stopping: threading.Event) -> Iterator[bytes]:
         while not stopping.is_set():
             block = self._captured.get(TICK_S)
             if block is None:

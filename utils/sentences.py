@@ -1,19 +1,72 @@
-"""stub"""
+"""Cuts the language model's token stream into sentences, as it streams.
+
+`sentencex` knows where sentences end ("Dr. Smith", "3.50", "e.g.", many languages) and keeps every character, so the
+sentences joined are the model's text, whatever the token boundaries.
+"""
+
+from __future__ import annotations
+
+import re
 
 import sentencex
 
+CLAUSE_END = re.compile(r"[,;:，、；：—–](?=\s|$)|[，、；：]")
+SENTENCE_MARK = re.compile(r"[.!?…。！？｡؟।\n]")
+LIST_NUMBER = re.compile(r"\s*\(?\d{1,3}[.)]\s*")  # "2." alone is the beginning of what it numbers
+BEGUN = re.compile(r"\s*\S.*[^\W\d_]|\s*[^\W\d_]\S", re.DOTALL)  # two characters, a letter among them
+
 
 class SentenceStream:
-    def __init__(self):
-        self.b = ""
+    """One reply. language: an ISO 639 code; one that sentencex does not know is split as English.
 
-    def feed(self, t):
-        self.b += t
-        s = list(sentencex.segment("en", self.b))
-        if len(s) < 2:
-            return []
-        self.b = s[-1]
-        return s[:-1]
+    longest: a text without an end is given out at this length (characters), at its last clause or else word.
+    """
 
-    def flush(self):
-        return [self.b] if self.b else []
+    def __init__(self, language: str = "en", longest: int = 300) -> None:
+        self._language = language
+        self._longest = longest
+        self._pending = ""
+
+    def feed(self, text: str) -> list[str]:
+        """More text of the model → the sentences that are complete now."""
+        self._pending += text
+        sentences: list[str] = []
+        if SENTENCE_MARK.search(self._pending):
+            sentences, self._pending = self._complete()
+        while len(self._pending) > self._longest:
+            cut = self._forced_cut()
+            sentences.append(self._pending[:cut])
+            self._pending = self._pending[cut:]
+        return sentences
+
+    def flush(self) -> list[str]:
+        """The reply is over → what is left of it."""
+        sentences = self._segments(self._pending)
+        self._pending = ""
+        return sentences
+
+    def _complete(self) -> tuple[list[str], str]:
+        """(sentences that are surely over, the rest): a sentence is over when the next one has begun."""
+        segments = self._segments(self._pending)
+        if len(segments) < 2 or not BEGUN.match(segments[-1]):
+            return [], self._pending
+        return segments[:-1], segments[-1]
+
+    def _segments(self, text: str) -> list[str]:
+        """The sentences of `text`, none of them white space or a list's number alone; joined they are `text`."""
+        merged: list[str] = []
+        lines = text.splitlines(keepends=True)  # a line break ends a sentence: lists and headings have no full stop
+        for segment in (segment for line in lines for segment in sentencex.segment(self._language, line)):
+            if merged and (not segment.strip() or not merged[-1].strip() or LIST_NUMBER.fullmatch(merged[-1])):
+                merged[-1] += segment
+            else:
+                merged.append(segment)
+        return merged if "".join(merged) == text else [text]
+
+    def _forced_cut(self) -> int:
+        head = self._pending[: self._longest]
+        clauses = [match.end() for match in CLAUSE_END.finditer(head)]
+        if clauses:
+            return clauses[-1]
+        space = max(head.rfind(" "), head.rfind("\n"), head.rfind("\t"))
+        return space + 1 if space > 0 else self._longest

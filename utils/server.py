@@ -144,6 +144,10 @@ class Server:
         self._watch(connections.speaker, 1, lambda: self._look_at_speaker(conversation))
         logger.info("conversation with %s", connections.client)
         conversation.start()
+        if len(self._conversations) >= self._most:
+            for waiting in self._pairing.waiting():
+                logger.info("refused another client: already in conversation with %s", self._clients())
+                self._drop(waiting, "no room")
 
     # --- ending
 
