@@ -38,10 +38,18 @@ class WhisperSTTHandlerArguments:
     )
     stt_no_speech_threshold: float = field(
         default=0.6,
-        metadata={"help": "Whisper's no-speech test: silence above this probability, if …", "min": 0.0, "max": 1.0},
+        metadata={
+            "help": "Whisper's no-speech test in utterances over 30 s, and for text that repeats itself.",
+            "min": 0.0,
+            "max": 1.0,
+        },
     )
     stt_logprob_threshold: float = field(
-        default=-1.0, metadata={"help": "… the mean log-probability of the text is below this.", "max": 0.0}
+        default=-1.0,
+        metadata={
+            "help": "Text is silence where its mean log-probability plus log(1 - no-speech probability) is lower.",
+            "max": 0.0,
+        },
     )
     stt_gen_max_new_tokens: int = field(
         default=128, metadata={"help": "The longest transcript of 30 s, in tokens.", "min": 1, "max": 444}

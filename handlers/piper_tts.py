@@ -1,55 +1,90 @@
-"""Text to speech with Piper."""
+"""Text to speech with Piper (https://github.com/OHF-Voice/piper1-gpl, GPL-3.0, hence optional), on the CPU."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from handlers.base import BaseHandler, Live
+from handlers.base import Live
+from handlers.tts import TTSHandler
 from utils.bundled_models import resolve_model
-from utils.engine_thread import EngineThread
-from utils.messages import Message, ReplyAudio, Sentence
+from utils.engine_thread import Emit, EngineThread
+from utils.messages import PcmAudio
 from utils.resampling import StreamResampler
 from utils.wire_protocol import REPLY_RATE, to_pcm
 
+logger = logging.getLogger(__name__)
+
 
 class PiperEngine:
+    """A Piper voice on its engine thread. Options: see `arguments/piper_tts_arguments.py`.
+
+    model_name: a folder that holds one voice (`*.onnx` and `*.onnx.json`), or the path of an .onnx file. device: has no
+    effect. Raises RuntimeError where piper-tts is not installed, FileNotFoundError where there is no such voice, and
+    ValueError where the voice has no such speaker.
+    """
+
     def __init__(
         self, thread: EngineThread, *, model_name: str, device: str, length_scale: float, speaker_id: int | None
     ) -> None:
-        from piper import PiperVoice, SynthesisConfig
-
+        piper = _import_piper()
         self._thread = thread
-        self._voice = PiperVoice.load(next(Path(resolve_model(model_name)).glob("*.onnx")))
-        self._config = SynthesisConfig(speaker_id=speaker_id, length_scale=length_scale)
-        for _ in self._voice.synthesize("Hello.", self._config):
+        self._voice = piper.PiperVoice.load(find_voice(Path(resolve_model(model_name)).expanduser()))
+        _check_speaker(speaker_id, self._voice.config.num_speakers)
+        self._config = piper.SynthesisConfig(speaker_id=speaker_id, length_scale=length_scale)
+        for _ in self._voice.synthesize("Hello.", self._config):  # warm-up: the first sentence is not slower
             pass
 
-    def stream(self, text: str, live: Live) -> Iterator[Any]:
-        def produce(emit):
-            r = StreamResampler(self._voice.config.sample_rate, REPLY_RATE)
-            for c in self._voice.synthesize(text, self._config):
-                emit(to_pcm(r.feed(c.audio_float_array)))
-            emit(to_pcm(r.feed(np.zeros(0, np.float32), last=True)))
+    def stream(self, text: str, live: Live) -> Generator[PcmAudio, None, None]:
+        """See `handlers.tts.SpeechEngine`. One piece for each sentence that Piper itself finds in `text`."""
+        pieces: Iterator[PcmAudio] = self._thread.stream(lambda emit: self._speak(text, live, emit), live)
+        yield from pieces
 
-        return self._thread.stream(produce, live)
+    def _speak(self, text: str, live: Live, emit: Emit[PcmAudio]) -> None:
+        resampler = StreamResampler(self._voice.config.sample_rate, REPLY_RATE)
+        for chunk in self._voice.synthesize(text, self._config):
+            emit(to_pcm(resampler.feed(chunk.audio_float_array)))
+            if not live():
+                return
+        emit(to_pcm(resampler.feed(np.zeros(0, dtype=np.float32), last=True)))
 
 
-class PiperTTSHandler(BaseHandler):
-    handles = (Sentence,)
+class PiperTTSHandler(TTSHandler):
+    """Speaks with Piper."""
+
     engine_type = PiperEngine
 
-    def setup(self, engine: PiperEngine) -> None:
-        self._engine = engine
 
-    def process(self, message: Sentence, live: Live) -> Iterator[Message]:
-        text = message.text
-        if message.spoken:
-            for samples in self._engine.stream(message.spoken, live):
-                for i in range(0, len(samples), 8820):
-                    yield ReplyAudio(message.attempt, samples[i : i + 8820], text, False)
-                    text = ""
-        yield ReplyAudio(message.attempt, np.zeros(0, np.int16), text, True)
+def find_voice(path: Path) -> Path:
+    """The .onnx file that `path` is, or that the folder `path` holds. Raises FileNotFoundError."""
+    if path.is_file():
+        return path
+    found = sorted(path.glob("*.onnx"))
+    if len(found) != 1:
+        names = ", ".join(file.name for file in found) or "none"
+        raise FileNotFoundError(f"a folder with one Piper voice is needed, its .onnx and .onnx.json; found {names}")
+    return found[0]
+
+
+def _import_piper() -> Any:
+    try:
+        import piper
+    except ModuleNotFoundError as error:
+        if error.name != "piper":
+            raise
+        raise RuntimeError("piper-tts is not installed: pip install -r requirements-piper.txt") from error
+    return piper
+
+
+def _check_speaker(speaker_id: int | None, speakers: int) -> None:
+    """ONNX Runtime would fail at every sentence of a speaker that is not there."""
+    if speaker_id is None:
+        return
+    if speakers <= 1:
+        logger.warning("this Piper voice has one speaker: --tts_speaker_id has no effect")
+    elif speaker_id >= speakers:
+        raise ValueError(f"this Piper voice has the speakers 0 to {speakers - 1}, not {speaker_id}")

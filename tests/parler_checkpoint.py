@@ -6,9 +6,6 @@ samples, 9 codebooks of 1,024 codes) and narrow layers: the wrapper of parler_tt
 
 from __future__ import annotations
 
-import contextlib
-import logging
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -51,23 +48,22 @@ def build(
     """
     parler_tts = import_parler_tts()
     torch.manual_seed(seed)
-    with _quiet():
-        text_encoder, codec = _text_encoder(), _codec(sampling_rate)
-        language_model = parler_tts.ParlerTTSForCausalLM(_decoder_config(parler_tts, vocab_size, decoder))
-        config = parler_tts.ParlerTTSConfig.from_sub_models_config(
-            text_encoder.config,
-            codec.config,
-            language_model.config,
-            vocab_size=3 + BYTES,
-            prompt_cross_attention=prompt_cross_attention,
-            pad_token_id=EOS,
-            decoder_start_token_id=BOS,
-        )
-        model = parler_tts.ParlerTTSForConditionalGeneration(config, text_encoder, codec, language_model)
-        if favourite is not None:
-            _prefer(language_model, favourite)
-        _set_generation(model.generation_config)
-        model.eval().save_pretrained(folder)
+    text_encoder, codec = _text_encoder(), _codec(sampling_rate)
+    language_model = parler_tts.ParlerTTSForCausalLM(_decoder_config(parler_tts, vocab_size, decoder))
+    config = parler_tts.ParlerTTSConfig.from_sub_models_config(
+        text_encoder.config,
+        codec.config,
+        language_model.config,
+        vocab_size=3 + BYTES,
+        prompt_cross_attention=prompt_cross_attention,
+        pad_token_id=EOS,
+        decoder_start_token_id=BOS,
+    )
+    model = parler_tts.ParlerTTSForConditionalGeneration(config, text_encoder, codec, language_model)
+    if favourite is not None:
+        _prefer(language_model, favourite)
+    _set_generation(model.generation_config)
+    model.eval().save_pretrained(folder)
     _tokenizer().save_pretrained(folder)
     EncodecFeatureExtractor(sampling_rate=sampling_rate).save_pretrained(folder)
     return folder

@@ -23,7 +23,7 @@ class FakeTime:
         return self.now
 
     def wait(self, event: threading.Event, seconds: float) -> bool:
-        self.now += seconds + self.late
+        self.now += seconds + (self.late if seconds else 0.0)
         return event.is_set()
 
 

@@ -1,0 +1,54 @@
+"""What every text-to-speech stage has in common: one sentence in, its audio out in short blocks.
+
+A backend is an engine with `stream` (see `SpeechEngine`) and a handler that names it:
+
+    class MyTTSHandler(TTSHandler):
+        engine_type = MyEngine
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Generator, Iterator
+from typing import Protocol
+
+import numpy as np
+
+from handlers.base import BaseHandler, Live
+from utils.messages import Message, PcmAudio, ReplyAudio, Sentence
+from utils.wire_protocol import REPLY_RATE
+
+BLOCK = REPLY_RATE // 5  # samples of a message: 0.2 s, for between two messages a reply can be cancelled
+
+
+class SpeechEngine(Protocol):
+    """A voice on its engine thread, shared by all conversations."""
+
+    def stream(self, text: str, live: Live) -> Generator[PcmAudio, None, None]:
+        """The audio of `text`, int16 [n], mono, 44.1 kHz, as it is made.
+
+        Ends early when `live` turns false. When it is closed, the voice stops at its next step. Raises what the voice
+        raises.
+        """
+
+
+class TTSHandler(BaseHandler):
+    """Turns each sentence into audio: its text with the first message, `ends_sentence` on the last, which is empty.
+
+    A sentence with nothing to speak, or of which the voice makes nothing, is that one message.
+    """
+
+    handles = (Sentence,)
+
+    def setup(self, engine: SpeechEngine) -> None:
+        self._engine = engine
+
+    def process(self, message: Sentence, live: Live) -> Iterator[Message]:
+        text = message.text
+        if message.spoken.strip():
+            with contextlib.closing(self._engine.stream(message.spoken, live)) as stream:
+                for samples in stream:
+                    for start in range(0, len(samples), BLOCK):
+                        yield ReplyAudio(message.attempt, samples[start : start + BLOCK], text, False)
+                        text = ""
+        yield ReplyAudio(message.attempt, np.zeros(0, dtype=np.int16), text, True)
