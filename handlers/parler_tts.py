@@ -33,8 +33,8 @@ from utils.wire_protocol import REPLY_RATE, to_pcm
 
 logger = logging.getLogger(__name__)
 
-# The streamer decodes all frames so far at every so many steps. With fewer, its chunks came out damaged (with its own
-# stride) or the same frames are decoded over and over.
+# Every so many steps the streamer decodes all frames so far once more: with fewer, the codec costs more than an earlier
+# start is worth. (With the library's own stride, fewer also damage the audio.)
 LEAST_PLAY_STEPS = 65
 # DAC's decoder looks 9.29 frames ahead (4,757 samples of 44.1 kHz audio): so many frames at the end are not final yet.
 UNSETTLED_FRAMES = 10
@@ -150,7 +150,7 @@ class _Spoken(Exception):
 
 
 class _Streamer(parler_tts.ParlerTTSStreamer):
-    """Emits audio, float32 [n] at the codec's rate, from the steps of `generate()`. Raises Abandoned when not `live`."""
+    """Emits audio, float32 [n] at the codec's rate, as `generate()` makes it; raises Abandoned once not `live`."""
 
     def __init__(self, model: Any, play_steps: int, live: Live, emit: Callable[[FloatAudio], None]) -> None:
         super().__init__(model, play_steps=play_steps, stride=UNSETTLED_FRAMES * _hop(model))
@@ -210,10 +210,7 @@ def _load_model(folder: str, dtype: torch.dtype) -> Any:
     with warnings.catch_warnings():
         # dac makes its layers with a weight norm that torch has deprecated: one warning for each of its 80 layers.
         warnings.filterwarnings("ignore", "`torch.nn.utils.weight_norm` is deprecated", FutureWarning)
-        model = parler_tts.ParlerTTSForConditionalGeneration.from_pretrained(folder, torch_dtype=dtype)
-    # With a static cache, which a checkpoint may ask for, the second generate() of a model fails.
-    model.generation_config.cache_implementation = None
-    return model
+        return parler_tts.ParlerTTSForConditionalGeneration.from_pretrained(folder, torch_dtype=dtype)
 
 
 def _description_tokenizer(name: str) -> Any:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
-import subprocess
-import sys
 import threading
 import time
 import wave
@@ -16,71 +13,13 @@ import numpy as np
 import pytest
 
 from listen_and_play import underscored
+from tests.client_process import CLOCKED, POISON, Client
 from tests.fake_server import FakeServer
 
 ROOT = Path(__file__).resolve().parent.parent
 END_S = 5.0  # a client that was asked to end does so within a second; the rest is a busy machine's
-POISON = "raise AssertionError(__name__ + ' was imported')"
-CLOCKED = """
-import sys
-from tests.fakes_sounddevice import FakeSoundDevice
-sys.modules[__name__] = FakeSoundDevice(clocked=True)
-"""
 QUESTION = np.arange(-2_400, 2_400, dtype="<i2")  # 0.3 s
 REPLY = bytes(index % 251 for index in range(30_000))
-
-
-class Client:
-    """A context manager: the client's process. modules: name → source of what `import name` finds."""
-
-    def __init__(self, folder: Path, *options: str, **modules: str) -> None:
-        for name, source in {"torch": POISON, "transformers": POISON, "sounddevice": POISON, **modules}.items():
-            (folder / f"{name}.py").write_text(source)
-        self.process = subprocess.Popen(
-            [sys.executable, "-u", "-W", "error", str(ROOT / "listen_and_play.py"), *options],
-            cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            env={**os.environ, "PYTHONPATH": f"{folder}{os.pathsep}{ROOT}"},
-            preexec_fn=ignore_interrupts,
-        )  # fmt: skip
-        self.lines: list[str] = []
-        self._changed = threading.Condition()
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-
-    def __enter__(self) -> Client:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.process.kill()
-        self.process.wait()
-        self._reader.join(10)
-        self.process.stdout.close()
-        self.process.stderr.close()
-
-    def wait_for(self, text: str) -> None:
-        """Until it has said this on stderr."""
-        with self._changed:
-            assert self._changed.wait_for(lambda: any(text in line for line in self.lines), 30), self.lines
-
-    def interrupt(self, number: int = signal.SIGINT) -> None:
-        self.process.send_signal(number)
-
-    def end(self, timeout: float = 60.0) -> tuple[int, str, str]:
-        """(exit status, stdout, stderr)."""
-        status = self.process.wait(timeout)
-        self._reader.join(10)
-        return status, self.process.stdout.read(), "".join(self.lines)
-
-    def _read(self) -> None:
-        for line in self.process.stderr:
-            with self._changed:
-                self.lines.append(line)
-                self._changed.notify_all()
-
-
-def ignore_interrupts() -> None:
-    """As a shell starts background jobs."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def write_wav(path: Path, samples: np.ndarray, rate: int = 16_000) -> str:
@@ -228,11 +167,11 @@ def test_a_stop_while_the_server_is_not_there(tmp_path, number):
 
 def test_a_stop_in_a_file_s_wait_for_the_server(tmp_path, question):
     # It says nothing while it waits, so it is stopped once it has tried: its reply's file is opened before that.
-    with FakeServer(listening=False) as server:
-        with Client(tmp_path, *server.options, "--input", question, "--output", "reply.wav") as client:
-            wait_for_frames(tmp_path / "reply.wav", 0)
-            client.interrupt()
-            assert client.end(END_S) == (0, "", "")
+    options = ["--input", question, "--output", "reply.wav"]
+    with FakeServer(listening=False) as server, Client(tmp_path, *server.options, *options) as client:
+        wait_for_frames(tmp_path / "reply.wav", 0)
+        client.interrupt()
+        assert client.end(END_S) == (0, "", "")
 
 
 def test_with_a_sound_card_it_talks_reconnects_and_ends(tmp_path):

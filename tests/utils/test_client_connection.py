@@ -144,8 +144,7 @@ def test_a_server_that_has_gone_takes_nothing_more(server, stop):
     connection = connect(address(server), stop)
     server.accept().close()
     with pytest.raises(ConnectionLost):
-        for _ in range(1_000):
-            connection.send(bytes(65_536))
+        connection.send(bytes(65_536 * 1_000))
     with pytest.raises(ConnectionLost):
         connection.end_input()
     connection.close()

@@ -77,9 +77,10 @@ def test_a_sink_without_room_makes_the_server_wait(pair):
     conversation = begin(connection, FakeSource(endless=True), sink)
     side.speaker.settimeout(0.3)
     sent = 0
-    with pytest.raises(TimeoutError):
+    with contextlib.suppress(TimeoutError):
         while sent < 100_000_000:
             sent += side.speaker.send(bytes(1_000_000))
+    assert 0 < sent < 100_000_000  # what the kernel holds
     assert not sink.written
     sink.room.set()
     side.speaker.settimeout(20)

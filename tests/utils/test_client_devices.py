@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from types import ModuleType
@@ -90,7 +91,7 @@ def test_the_module_is_returned(monkeypatch):
 
 
 def test_libraries_are_quiet_and_stderr_is_as_before(capfd):
-    with pytest.raises(KeyError), quiet_libraries():
+    with contextlib.suppress(KeyError), quiet_libraries():
         os.write(2, b"ALSA lib pcm.c:2664: Unknown PCM cards.pcm.rear\n")
         raise KeyError
     os.write(2, b"ours\n")

@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 
 from utils.sinc_resampler import SincResampler, resample_whole
 
-PAIRS = [(44_100, 48_000), (48_000, 44_100), (16_000, 44_100), (44_100, 16_000), (48_000, 16_000), (22_050, 16_000), (16_000, 8_000)]  # fmt: skip
+PAIRS = [
+    (44_100, 48_000),
+    (48_000, 44_100),
+    (16_000, 44_100),
+    (44_100, 16_000),
+    (48_000, 16_000),
+    (22_050, 16_000),
+    (16_000, 8_000),
+]
 
 
 def sine(rate: int, hertz: float, seconds: float = 0.3) -> np.ndarray:

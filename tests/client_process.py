@@ -1,0 +1,71 @@
+"""The client as a process of its own, with stand-ins for the modules it may or may not import."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+POISON = "raise AssertionError(__name__ + ' was imported')"
+CLOCKED = """
+import sys
+from tests.fakes_sounddevice import FakeSoundDevice
+sys.modules[__name__] = FakeSoundDevice(clocked=True)
+"""
+
+
+class Client:
+    """A context manager: the client's process. modules: name → source of what `import name` finds."""
+
+    def __init__(self, folder: Path, *options: str, **modules: str) -> None:
+        for name, source in {"torch": POISON, "transformers": POISON, "sounddevice": POISON, **modules}.items():
+            (folder / f"{name}.py").write_text(source)
+        self.process = subprocess.Popen(
+            [sys.executable, "-u", "-W", "error", str(ROOT / "listen_and_play.py"), *options],
+            cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env={**os.environ, "PYTHONPATH": f"{folder}{os.pathsep}{ROOT}"},
+            preexec_fn=ignore_interrupts,
+        )  # fmt: skip
+        self.lines: list[str] = []
+        self._changed = threading.Condition()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.process.kill()
+        self.process.wait()
+        self._reader.join(10)
+        self.process.stdout.close()
+        self.process.stderr.close()
+
+    def wait_for(self, text: str) -> None:
+        """Until it has said this on stderr."""
+        with self._changed:
+            assert self._changed.wait_for(lambda: any(text in line for line in self.lines), 30), self.lines
+
+    def interrupt(self, number: int = signal.SIGINT) -> None:
+        self.process.send_signal(number)
+
+    def end(self, timeout: float = 60.0) -> tuple[int, str, str]:
+        """(exit status, stdout, stderr)."""
+        status = self.process.wait(timeout)
+        self._reader.join(10)
+        return status, self.process.stdout.read(), "".join(self.lines)
+
+    def _read(self) -> None:
+        for line in self.process.stderr:
+            with self._changed:
+                self.lines.append(line)
+                self._changed.notify_all()
+
+
+def ignore_interrupts() -> None:
+    """As a shell starts background jobs."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
