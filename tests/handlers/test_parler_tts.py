@@ -258,17 +258,22 @@ def test_a_failing_model_fails_the_turn_and_the_next_one_works(engine, open_stag
     assert len(audio_of(sentence)) == FRAMES * HOP
 
 
-def test_a_voice_that_ends_at_once_makes_one_empty_message(load, open_stage, tmp_path):
-    engine = load(build(tmp_path, favourite=EOS), gen_kwargs={"max_new_tokens": 2580})
-    stage = open_stage(ParlerTTSHandler, engine)
-    for [message] in stage.reply("One.", "Two."):
+@pytest.fixture(scope="module")
+def silent_checkpoint(tmp_path_factory):
+    """A voice that ends as soon as it may."""
+    return build(tmp_path_factory.mktemp("silent"), favourite=EOS)
+
+
+def test_a_voice_that_ends_at_once_makes_one_empty_message(load, open_stage, silent_checkpoint):
+    engine = load(silent_checkpoint, gen_kwargs={"max_new_tokens": 2580})
+    for [message] in open_stage(ParlerTTSHandler, engine).reply("One.", "Two."):
         assert len(message.samples) == 0
 
 
-@pytest.mark.parametrize("shortest", range(7))
-def test_a_voice_that_ends_early_makes_whole_frames(load, speak, tmp_path, shortest):
-    engine = load(build(tmp_path, favourite=EOS), gen_kwargs={"min_new_tokens": shortest, "max_new_tokens": 2580})
-    assert len(speak(engine)) == max(0, shortest) * HOP
+@pytest.mark.parametrize("frames", range(9))
+def test_a_voice_that_ends_early_makes_whole_frames(load, speak, silent_checkpoint, frames):
+    engine = load(silent_checkpoint, gen_kwargs={"min_new_tokens": frames, "max_new_tokens": 2580})
+    assert len(speak(engine)) == frames * HOP
 
 
 def test_ids_that_are_no_codes_are_never_given_out(load, speak, tmp_path):
