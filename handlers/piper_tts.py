@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -33,7 +34,7 @@ class PiperEngine:
     ) -> None:
         piper = _import_piper()
         self._thread = thread
-        self._voice = piper.PiperVoice.load(find_voice(Path(resolve_model(model_name)).expanduser()))
+        self._voice = _load_voice(piper, find_voice(Path(resolve_model(model_name)).expanduser()))
         _check_speaker(speaker_id, self._voice.config.num_speakers)
         self._config = piper.SynthesisConfig(speaker_id=speaker_id, length_scale=length_scale)
         for _ in self._voice.synthesize("Hello.", self._config):  # warm-up: the first sentence is not slower
@@ -68,6 +69,21 @@ def find_voice(path: Path) -> Path:
         names = ", ".join(file.name for file in found) or "none"
         raise FileNotFoundError(f"a folder with one Piper voice is needed, its .onnx and .onnx.json; found {names}")
     return found[0]
+
+
+def _load_voice(piper: Any, file: Path) -> Any:
+    """As `PiperVoice.load` does it, but its threads sleep while they have nothing to do.
+
+    Sentences of 15 and 140 letters on two cores that nothing else uses: 73 and 396 ms, not 71 and 421. Beside other
+    work, as of the language model: 133 and 726 ms, not 188 and 1,027.
+    """
+    import onnxruntime
+
+    config = json.loads(Path(f"{file}.json").read_text(encoding="utf-8"))
+    options = onnxruntime.SessionOptions()
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    session = onnxruntime.InferenceSession(str(file), sess_options=options, providers=["CPUExecutionProvider"])
+    return piper.PiperVoice(session=session, config=piper.PiperConfig.from_dict(config))
 
 
 def _import_piper() -> Any:

@@ -25,7 +25,7 @@ class Pacer:
     def allowed(self, now: float) -> int:
         """How many samples may be written now."""
         self._catch_up(now)
-        return max(0, int((now - self._anchor + self._lead_s) * self._rate) - self.sent)
+        return max(0, self._samples(now - self._anchor + self._lead_s) - self.sent)
 
     def wait_s(self, now: float, samples: int) -> float:
         """Seconds until so many samples may be written."""
@@ -37,7 +37,11 @@ class Pacer:
 
     def heard(self, now: float) -> int:
         """How many samples of this reply have been heard."""
-        return min(self.sent, max(0, int((now - self._anchor) * self._rate)))
+        return min(self.sent, max(0, self._samples(now - self._anchor))) if self.sent else 0
+
+    def _samples(self, seconds: float) -> int:
+        """A thousandth of a sample makes up for the rounding of floats: a whole sample counts as whole."""
+        return int(seconds * self._rate + 1e-3)
 
     def _catch_up(self, now: float) -> None:
         """After a gap (slow TTS, a hold, a blocked write) the reply goes on from now: no burst makes up for it."""

@@ -1,0 +1,117 @@
+"""From voice probabilities to utterances."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from utils.segmentation import Dismissed, Onset, Segmenter, Split, Started, Stopped
+
+
+def segmenter(**options) -> Segmenter:
+    defaults = {
+        "frame_ms": 32, "thresh": 0.5, "min_silence_ms": 96, "min_speech_ms": 64, "max_speech_ms": math.inf,
+    }  # fmt: skip
+    return Segmenter(**{**defaults, **options})
+
+
+def run(probabilities, flush=True, **options):
+    cutter = segmenter(**options)
+    events = [event for p in probabilities for event in cutter.feed(p)]
+    return [*events, *(cutter.flush() if flush else [])]
+
+
+V, S = 0.9, 0.0
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "events"),
+    [
+        ([S] * 20, []),
+        ([S, V, V, V, S, S, S], [Onset(1), Started(1), Stopped(1, 3)]),
+        ([V, S, S, S], [Onset(0), Dismissed()]),
+        ([V, V, S, S, V, S, S, S], [Onset(0), Started(0), Stopped(0, 4)]),
+        ([V, V, S, S, S, V, V, S, S, S], [Onset(0), Started(0), Stopped(0, 1), Onset(5), Started(5), Stopped(5, 6)]),
+        ([V, 0.4, V, S, S, S], [Onset(0), Started(0), Stopped(0, 2)]),
+        ([V, V, 0.4, 0.4, 0.4, 0.4], [Onset(0), Started(0), Stopped(0, 1)]),
+        ([V, V, V], [Onset(0), Started(0), Stopped(0, 2)]),
+        ([S, V], [Onset(1), Started(1), Stopped(1, 1)]),
+    ],
+)
+def test_table(probabilities, events):
+    assert run(probabilities) == events
+
+
+def test_between_the_thresholds_nothing_ends():
+    assert run([V, V] + [0.4] * 50, flush=False) == [Onset(0), Started(0)]
+
+
+@pytest.mark.parametrize(("silent", "ends"), [(7, False), (8, True), (9, True)])
+def test_the_silence_that_ends_an_utterance_is_exact(silent, ends):
+    events = run([V] * 5 + [S] * silent, flush=False, min_silence_ms=250)
+    assert (Stopped(0, 4) in events) == ends
+
+
+def test_yes_is_speech_and_a_click_is_not():
+    assert Started(3) in run([S] * 3 + [V] * 6 + [S] * 10, min_speech_ms=120)
+    assert not any(
+        isinstance(e, Started) for e in run([S, V, V, S, S, S, S, S, S, V, S, S, S, S, S, S], min_speech_ms=120)
+    )
+
+
+def test_a_long_utterance_is_split_at_its_quietest_stretch():
+    probabilities = [V] * 14 + [0.6, 0.55, 0.6] + [V] * 13
+    assert run(probabilities, flush=False, max_speech_ms=30 * 32) == [Onset(0), Started(0), Split(0, 15)]
+    assert run([*probabilities, S, S, S], max_speech_ms=30 * 32)[-1] == Stopped(15, 29)
+
+
+PROBABILITIES = st.lists(st.sampled_from([0.0, 0.1, 0.36, 0.45, 0.55, 0.9, 0.9, 1.0]), max_size=300)
+
+
+@given(PROBABILITIES, st.integers(1, 12), st.integers(1, 8), st.one_of(st.just(math.inf), st.integers(4, 60)))
+def test_nothing_is_dropped_and_events_are_in_order(probabilities, silence, speech, longest):
+    events = run(probabilities, min_silence_ms=silence * 32, min_speech_ms=speech * 32, max_speech_ms=longest * 32)
+    open_at, sure, position = None, False, 0
+    for event in events:
+        if isinstance(event, Onset):
+            assert open_at is None
+            assert event.frame >= position
+            open_at = event.frame
+        elif isinstance(event, Dismissed):
+            assert open_at is not None
+            assert not sure
+            open_at = None
+        elif isinstance(event, Started):
+            assert not sure
+            assert event.frame == open_at
+            sure, position = True, event.frame
+        elif isinstance(event, Split):
+            assert sure
+            assert event.start == position < event.end
+            position = event.end
+        else:
+            assert isinstance(event, Stopped)
+            assert sure
+            assert event.start == position
+            position = max(event.last_voiced + 1, event.start)
+            open_at, sure = None, False
+    assert open_at is None
+
+
+@given(PROBABILITIES)
+def test_every_long_voiced_stretch_is_in_an_utterance(probabilities):
+    stopped = [e for e in run(probabilities, min_speech_ms=96) if isinstance(e, Stopped)]
+    covered = {frame for e in stopped for frame in range(e.start, e.last_voiced + 1)}
+    for start in range(len(probabilities) - 2):
+        if all(p >= 0.5 for p in probabilities[start : start + 3]):
+            assert {start, start + 1, start + 2} <= covered
+
+
+@given(PROBABILITIES, st.integers(4, 60))
+def test_no_part_is_longer_than_allowed(probabilities, longest):
+    for event in run(probabilities, max_speech_ms=longest * 32):
+        if isinstance(event, Split):
+            assert event.end - event.start <= longest

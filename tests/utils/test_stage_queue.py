@@ -1,0 +1,97 @@
+"""The bounded queue between two stages."""
+
+from __future__ import annotations
+
+import threading
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from utils.messages import InputEnded, ReplyEnd, Shutdown
+from utils.stage_queue import StageQueue
+
+
+def started(target, *arguments):
+    result: list[object] = []
+    thread = threading.Thread(target=lambda: result.append(target(*arguments)))
+    thread.start()
+    return thread, result
+
+
+@given(st.lists(st.integers(0, 9), max_size=30))
+def test_first_in_first_out(attempts):
+    queue = StageQueue(30, lambda attempt: True)
+    for attempt in attempts:
+        assert queue.put(ReplyEnd(attempt))
+    assert [queue.get().attempt for _ in attempts] == attempts
+
+
+def test_nothing_is_lost_between_two_threads():
+    queue = StageQueue(3, lambda attempt: True)
+    thread, _ = started(lambda: [queue.put(ReplyEnd(number)) for number in range(2_000)])
+    got = []
+    for _ in range(2_000):
+        got.append(queue.get().attempt)
+        assert len(queue) <= 3
+    thread.join(5)
+    assert got == list(range(2_000))
+
+
+def test_a_stale_message_is_not_taken():
+    queue = StageQueue(3, {1}.__contains__)
+    assert not queue.put(ReplyEnd(2))
+    assert queue.put(ReplyEnd(1))
+    assert queue.put(InputEnded())
+    assert len(queue) == 2
+
+
+def test_a_full_queue_waits_until_there_is_room():
+    queue = StageQueue(1, lambda attempt: True)
+    queue.put(ReplyEnd(1))
+    thread, result = started(queue.put, ReplyEnd(2))
+    assert queue.get() == ReplyEnd(1)
+    thread.join(5)
+    assert result == [True]
+    assert queue.get() == ReplyEnd(2)
+
+
+def test_a_wait_ends_when_the_message_goes_stale():
+    live = {1, 2}
+    queue = StageQueue(1, live.__contains__)
+    queue.put(ReplyEnd(1))
+    thread, result = started(queue.put, ReplyEnd(2))
+    live.discard(2)
+    queue.drop_stale()
+    thread.join(5)
+    assert result == [False]
+    assert queue.get() == ReplyEnd(1)
+
+
+def test_what_is_stale_is_dropped_and_makes_room():
+    live = {1, 2}
+    queue = StageQueue(2, live.__contains__)
+    queue.put(ReplyEnd(1))
+    queue.put(InputEnded())
+    thread, result = started(queue.put, ReplyEnd(2))
+    live.discard(1)
+    queue.drop_stale()
+    thread.join(5)
+    assert result == [True]
+    assert [queue.get(), queue.get()] == [InputEnded(), ReplyEnd(2)]
+
+
+def test_shutdown_wakes_both_sides_and_stays():
+    queue = StageQueue(1, lambda attempt: True)
+    getter, got = started(queue.get)
+    queue.shut_down()
+    getter.join(5)
+    assert got == [Shutdown()]
+    assert queue.get() == Shutdown()
+    assert not queue.put(ReplyEnd(1))
+    full = StageQueue(1, lambda attempt: True)
+    full.put(ReplyEnd(1))
+    putter, result = started(full.put, ReplyEnd(2))
+    full.shut_down()
+    putter.join(5)
+    assert result == [False]
+    assert full.get() == Shutdown()
