@@ -114,7 +114,7 @@ class ParlerEngine:
         end = self._model.generation_config.eos_token_id
         codebooks = self._model.decoder.num_codebooks
         delay_pattern = parler_tts.modeling_parler_tts.ParlerTTSLogitsProcessor(end, codebooks, 1, self._device)
-        return LogitsProcessorList([delay_pattern, _OnlyCodes(self._model.config.audio_encoder.codebook_size, end)])
+        return LogitsProcessorList([_OnlyCodes(self._model.config.audio_encoder.codebook_size, end)])
 
     def _read_description(self, folder: str, description: str) -> dict[str, torch.Tensor]:
         """`input_ids` and `attention_mask`, int64 [1, n]."""
