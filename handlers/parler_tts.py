@@ -114,7 +114,7 @@ class ParlerEngine:
         end = self._model.generation_config.eos_token_id
         codebooks = self._model.decoder.num_codebooks
         delay_pattern = parler_tts.modeling_parler_tts.ParlerTTSLogitsProcessor(end, codebooks, 1, self._device)
-        return LogitsProcessorList([_OnlyCodes(self._model.config.audio_encoder.codebook_size, end)])
+        return LogitsProcessorList([delay_pattern, _OnlyCodes(self._model.config.audio_encoder.codebook_size, end)])
 
     def _read_description(self, folder: str, description: str) -> dict[str, torch.Tensor]:
         """`input_ids` and `attention_mask`, int64 [1, n]."""
@@ -236,9 +236,8 @@ def _hop(model: Any) -> int:
 
 def _generation_options(gen_kwargs: dict[str, Any], defaults: Any) -> dict[str, Any]:
     """Parler-TTS samples unless told otherwise. defaults: the checkpoint's `GenerationConfig`."""
-    options = sampling_options(
-        {"do_sample": defaults.do_sample, "min_new_tokens": defaults.min_new_tokens} | gen_kwargs
-    )
+    given = {name: value for name, value in gen_kwargs.items() if value is not None}
+    options = sampling_options({"do_sample": defaults.do_sample, "min_new_tokens": defaults.min_new_tokens} | given)
     longest = options.get("max_new_tokens")
     return options if longest is None else _limited(options, longest)
 

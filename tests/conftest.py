@@ -15,13 +15,14 @@ from utils.resampling import resample
 @pytest.fixture(scope="session")
 def say():
     """say(text) → float32 [n], 16 kHz: the bundled Piper voice, speaking."""
-    from piper import PiperVoice
+    from piper import PiperVoice, SynthesisConfig
 
+    same_every_time = SynthesisConfig(noise_scale=0.0, noise_w_scale=0.0)
     voice = PiperVoice.load(next(Path(resolve_model("bundled:piper-en_US-joe-medium")).glob("*.onnx")))
 
     @functools.cache
     def speak(text: str) -> np.ndarray:
-        audio = np.concatenate([chunk.audio_float_array for chunk in voice.synthesize(text)])
+        audio = np.concatenate([chunk.audio_float_array for chunk in voice.synthesize(text, same_every_time)])
         return resample(audio, voice.config.sample_rate, 16_000)
 
     return speak

@@ -28,6 +28,9 @@ EOS, BOS = CODES, CODES + 1
 HOP = 512  # samples a frame
 LOUDNESS = 0.2  # standard deviation of the codec's output before its tanh: audible, not saturated
 BYTES = 256
+DELAY = CODEBOOKS - 1  # steps that the last codebook is behind the first
+SHORT_STEPS = 30
+SHORT_FRAMES = SHORT_STEPS - DELAY
 
 
 def build(
@@ -67,6 +70,11 @@ def build(
     _tokenizer().save_pretrained(folder)
     EncodecFeatureExtractor(sampling_rate=sampling_rate).save_pretrained(folder)
     return folder
+
+
+def steps_of(number: int) -> dict[str, int]:
+    """Options of `generate` for exactly so many steps."""
+    return {"min_new_tokens": number, "max_new_tokens": number}
 
 
 def _text_encoder() -> T5EncoderModel:

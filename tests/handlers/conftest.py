@@ -121,3 +121,36 @@ def parler_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tests.parler_checkpoint import build
 
     return build(tmp_path_factory.mktemp("parler"))
+
+
+@pytest.fixture(scope="module")
+def load_parler(engine_thread: EngineThread, parler_checkpoint: Path) -> Callable[..., Any]:
+    """load_parler(folder, **options) → a `ParlerEngine`; what is not given is as in most tests: a short sentence."""
+    from handlers.parler_tts import ParlerTTSHandler
+    from tests.parler_checkpoint import SHORT_STEPS, steps_of
+
+    def load(folder: Path = parler_checkpoint, **options: Any) -> Any:
+        options = {
+            "device": "cpu",
+            "torch_dtype": "auto",
+            "compile_mode": None,
+            "description": "A calm voice.",
+            "play_steps_s": 0.2,
+            "max_prompt_pad_length": 8,
+            "gen_kwargs": steps_of(SHORT_STEPS),
+        } | options
+        return engine_thread.call(lambda: ParlerTTSHandler.load(engine_thread, model_name=str(folder), **options))
+
+    return load
+
+
+@pytest.fixture
+def speak(engine_thread: EngineThread) -> Callable[..., np.ndarray]:
+    """speak(engine, text) → int16 [n]: what the voice makes of it, sampled from the same seed each time."""
+    import torch
+
+    def speak_one(engine: Any, text: str = "Hello there.", live: Callable[[], bool] = lambda: True) -> np.ndarray:
+        engine_thread.call(lambda: torch.manual_seed(3))
+        return np.concatenate([*engine.stream(text, live), np.zeros(0, np.int16)])
+
+    return speak_one
