@@ -5,6 +5,7 @@ It shares no code with `listen_and_play.py`, so that it notices when the wire ch
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 import time
@@ -81,10 +82,8 @@ class RawClient:
     def leave(self) -> None:
         """Close both connections and stop reading."""
         for connection in (self.speaker, self.microphone):
-            try:
+            with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
             connection.close()
         self._reader.join(5)
 

@@ -83,6 +83,7 @@ class Conversation:
     ) -> None:
         self.connections = connections
         self.finished = threading.Event()
+        self._hanging_up = threading.Lock()  # the sender and the server may find out at the same time
         self._on_finished = on_finished
         self._records = TurnRecords(chat, output or TranscriptOutput(), clock, metrics_file)
         self._turns = Turns(self._records.ended, clock)
@@ -105,10 +106,12 @@ class Conversation:
 
     def hang_up(self, reason: str) -> None:
         """The conversation is over: nothing more is made for it. Any thread; waits for nobody."""
-        if not self.finished.is_set():
-            logger.info("conversation with %s over: %s", self.connections.client, reason)
+        with self._hanging_up:
+            if self.finished.is_set():
+                return
             self.finished.set()
-            self._on_finished()
+        logger.info("conversation with %s over: %s", self.connections.client, reason)
+        self._on_finished()
 
     def close(self) -> bool:
         """Cancel, close the connections, then end the threads. False: one did not end in time (it is a daemon)."""

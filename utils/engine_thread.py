@@ -40,6 +40,7 @@ class EngineThread:
     def __init__(self, name: str) -> None:
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._closed = False
+        self._lock = threading.Lock()  # no job may come behind the one that ends the thread: nobody would run it
         self._thread = threading.Thread(target=self._run, name=f"engine-{name}", daemon=True)
         self._thread.start()
 
@@ -54,8 +55,8 @@ class EngineThread:
             try:
                 return future.result(timeout=WATCH_S)
             except FutureTimeout:
-                if future.done():  # the job itself raised a TimeoutError
-                    raise
+                if future.done():  # it ended just now, or raised a TimeoutError of its own
+                    return future.result()
                 if not live():
                     raise CancelledError from None
                 if not self._thread.is_alive():
@@ -63,8 +64,6 @@ class EngineThread:
 
     def submit(self, job: Callable[[], T], live: Callable[[], bool] = always) -> Future[T]:
         """Queue `job` and return at once. A job that is no longer wanted when its turn comes is not started."""
-        if self._closed:
-            raise EngineClosed(self._thread.name)
         future: Future[T] = Future()
 
         def work() -> None:
@@ -77,7 +76,10 @@ class EngineThread:
             except BaseException as error:
                 future.set_exception(error)
 
-        self._jobs.put(work)
+        with self._lock:
+            if self._closed:
+                raise EngineClosed(self._thread.name)
+            self._jobs.put(work)
         return future
 
     def stream(self, produce: Callable[[Emit[T]], None], live: Callable[[], bool] = always) -> Iterator[T]:
@@ -106,8 +108,9 @@ class EngineThread:
 
     def close(self, timeout: float | None = None) -> bool:
         """Take no more jobs, finish those that wait, end the thread. False: it was still busy after `timeout`."""
-        self._closed = True
-        self._jobs.put(None)
+        with self._lock:
+            self._closed = True
+            self._jobs.put(None)
         self._thread.join(timeout)
         return not self._thread.is_alive()
 

@@ -50,16 +50,18 @@ class Listener:
         return any(not ipaddress.ip_address(s.getsockname()[0].partition("%")[0]).is_loopback for s in self.sockets)
 
     def _bind(self, family: int, address: tuple[str, int]) -> None:
-        listening = socket.socket(family, socket.SOCK_STREAM)
+        listening: socket.socket | None = None
         try:
+            listening = socket.socket(family, socket.SOCK_STREAM)
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             if family == socket.AF_INET6:
                 listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             listening.setblocking(False)
             listening.bind((address[0], self.port))
         except OSError as error:
-            listening.close()
-            if error.errno == errno.EADDRNOTAVAIL and self.sockets:
+            if listening is not None:
+                listening.close()
+            if error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT) and self.sockets:
                 return  # localhost names ::1 too on machines that have no IPv6
             raise _unavailable(self.host, self.port, error) from error
         self.sockets.append(listening)
@@ -69,7 +71,7 @@ class Listener:
 def _addresses(host: str, port: int) -> list[tuple[int, tuple[str, int]]]:
     try:
         found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # UnicodeError: an empty label, as in "a..b", or one that is too long
         raise PortUnavailable(f"{host} is not an address of this machine: {error}") from error
     addresses = {(family, (str(address[0]), port)) for family, _, _, _, address in found}
     return sorted(addresses)  # IPv4 first

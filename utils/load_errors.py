@@ -8,6 +8,7 @@ from utils.model_hub import looks_like_path, of_hub
 from utils.transcript_output import one_line
 
 BUNDLED_HINT = "without a hub, run with configs/bundled.json or give a local folder"
+GATED = "the model is gated: accept its licence on the hub, then set HF_TOKEN to a token of your account"
 LONGEST_REASON = 300
 
 
@@ -35,8 +36,13 @@ def _reason(part: str, error: BaseException) -> str:
     names = {type(e).__name__ for e in _chain(error)}
     if any(name.startswith("Bundled") or name == "UnknownBundledModel" for name in names):
         return one_line(str(error))
-    if "GatedRepoError" in names or "gated repo" in text or "401 Client Error" in text:
-        return "the model is gated: accept its licence on the hub, then set HF_TOKEN to a token of your account"
+    # A model that is not there is refused with status 401 too, and the library's text then speaks of gated repos.
+    if "GatedRepoError" in names:
+        return GATED
+    if "RepositoryNotFoundError" in names or "is not a local folder" in text:
+        return f"neither a folder here nor a model of the hub that your token may see; {BUNDLED_HINT}"
+    if "gated repo" in text or "401 Client Error" in text:
+        return GATED
     if "does not recognize this architecture" in text or ("model type" in text and "not recognize" in text):
         return f"this Transformers does not know its model type; choose another --{part}_model_name"
     if "trust_remote_code" in text:
@@ -45,8 +51,6 @@ def _reason(part: str, error: BaseException) -> str:
         return f"out of memory; choose a smaller model or --{part}_device cpu"
     if any(hint in text for hint in ("couldn't connect", "Connection error", "Max retries", "offline mode")):
         return f"the hub can't be reached ({_root(error)}); {BUNDLED_HINT}"
-    if "is not a local folder" in text or "RepositoryNotFoundError" in names:
-        return f"neither a folder here nor a model of the hub that your token may see; {BUNDLED_HINT}"
     if isinstance(error, ModuleNotFoundError):
         return f"the package {error.name} is not installed: pip install -r requirements.txt"
     return _short(f"{type(error).__name__}: {error}")

@@ -66,6 +66,9 @@ class MetricsFile:
                 logger.warning("the metrics of turn %d could not be written: %s", metrics.turn, error)
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file. A full disk is a warning here too: the process ends as it was to end."""
         with self._lock:
-            self._file.close()
+            try:
+                self._file.close()
+            except OSError as error:
+                logger.warning("the last metrics could not be written: %s", error)

@@ -106,12 +106,12 @@ class Segmenter:
         return events
 
     def flush(self) -> list[SpeechEvent]:
-        """The input ends: so does speech, also a start still in doubt, for no more evidence will come."""
+        """The input ends: so does speech. A start still in doubt was none."""
         if self._start is None:
             return []
-        start, last_voiced, sure = self._start, self._last_voiced, self._sure
+        event: SpeechEvent = Stopped(self._start, self._last_voiced) if self._sure else Dismissed()
         self._clear()
-        return [*([] if sure else [Started(start)]), Stopped(start, last_voiced)]
+        return [event]
 
     def _count(self, frame: int, probability: float) -> None:
         if probability >= self._thresh:

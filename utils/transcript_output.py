@@ -36,11 +36,16 @@ class TranscriptOutput:
                 return
             try:
                 stream = self._stream or sys.stdout
-                stream.write(line + "\n")
+                stream.write(_writable(line, stream.encoding) + "\n")
                 stream.flush()
             except (OSError, ValueError) as error:  # the reader of the pipe has gone: the conversation goes on
                 self._broken = True
                 logger.warning("stdout can't be written, no more lines there: %s", error)
+
+
+def _writable(line: str, encoding: str | None) -> str:
+    """The line with `?` for what this encoding (Latin-1, a Windows code page) doesn't have. None: it has everything."""
+    return line if encoding is None else line.encode(encoding, "replace").decode(encoding)
 
 
 def one_line(text: str) -> str:

@@ -125,7 +125,8 @@ class TurnRecords:
                 self._unanswered = record.user_text or self._unanswered
                 return
             record.heard_when_ended = self._heard(ended, record)
-            self._unanswered = ""
+            if record.first_byte_at is None:  # unanswered: its words may be those of an attempt it superseded
+                record.user_text, self._unanswered = record.user_text or self._unanswered, ""
             self._unreported.append((ended, record))
         if record.user_text:
             reply = heard_text(record.sentences, record.heard_when_ended) if record.sentences else ""
@@ -153,7 +154,7 @@ class TurnRecords:
         return record.position.heard(self._clock())
 
     def _report(self, ended: Ended, record: _Record) -> None:
-        if not ended.heard:
+        if record.first_byte_at is None:
             self._output.user(record.user_text)
         metrics = _metrics(ended, record)
         self._output.latency(latency_line(metrics))

@@ -38,7 +38,7 @@ V, S = 0.9, 0.0
         ([V, 0.4, V, S, S, S], [Onset(0), Started(0), Stopped(0, 2)]),
         ([V, V, 0.4, 0.4, 0.4, 0.4], [Onset(0), Started(0), Stopped(0, 1)]),
         ([V, V, V], [Onset(0), Started(0), Stopped(0, 2)]),
-        ([S, V], [Onset(1), Started(1), Stopped(1, 1)]),
+        ([S, V], [Onset(1), Dismissed()]),
     ],
 )
 def test_table(probabilities, events):

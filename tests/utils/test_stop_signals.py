@@ -1,0 +1,48 @@
+"""Signals, in a real process that was started with SIGINT ignored, as a shell starts background jobs."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from utils.local_server import ROOT
+
+WAITING = """
+import select, signal
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+from utils.stop_signals import StopSignals, Stopped
+with StopSignals() as stop:
+    stop.raise_if_requested()
+    print("ready", flush=True)
+    select.select([stop], [], [])
+    try:
+        stop.raise_if_requested()
+    except Stopped:
+        print("asked", flush=True)
+    if {stubborn}:
+        select.select([], [], [])
+assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+"""
+
+
+def start(stubborn: bool) -> subprocess.Popen[str]:
+    code = WAITING.format(stubborn=stubborn)
+    process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_first_asks_and_the_second_ends(number):
+    with start(stubborn=False) as process:
+        process.send_signal(number)
+        assert process.stdout.readline() == "asked\n"
+        assert process.wait(10) == 0
+    with start(stubborn=True) as process:
+        process.send_signal(number)
+        assert process.stdout.readline() == "asked\n"
+        process.send_signal(number)
+        assert process.wait(10) == 128 + number
