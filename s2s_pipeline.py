@@ -59,11 +59,13 @@ def serve(options: ServerOptions, microphone: Listener, speaker: Listener, stop:
 
     pipeline = Pipeline(options)
     pipeline.load(stop.raise_if_requested)
+    server = Server(microphone, speaker, pipeline.conversation)
+    server.listen()
     logger.info(
         "ready after %.1f s: microphone on %s:%d, speaker on %s:%d",
         time.monotonic() - started, microphone.host, microphone.port, speaker.host, speaker.port,
     )  # fmt: skip
-    Server(microphone, speaker, pipeline.conversation).serve(stop)
+    server.serve(stop)
     if not pipeline.close():
         logger.warning("an engine was still busy")
         end_process(0)

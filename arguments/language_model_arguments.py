@@ -19,9 +19,20 @@ class LanguageModelHandlerArguments:
 
     lm_model_name: str = field(
         default="microsoft/Phi-3-mini-4k-instruct",
-        metadata={"help": "Any instruct model: of the hub, a folder, or bundled:smollm2-135m-instruct."},
+        metadata={
+            "help": "Any instruct model: of the hub, a folder, or bundled:smollm2-135m-instruct.",
+            "pattern": r"\S.*",
+            "pattern_help": "the name of a model",
+        },
     )
-    lm_device: str | None = field(default=None, metadata={"help": "Overrides --device for this part."})
+    lm_device: str | None = field(
+        default=None,
+        metadata={
+            "help": "Overrides --device for this part.",
+            "pattern": r"auto|cpu|cuda(:\d+)?|mps",
+            "pattern_help": "auto, cpu, cuda, cuda:N or mps",
+        },
+    )
     lm_torch_dtype: str = field(
         default="auto",
         metadata={

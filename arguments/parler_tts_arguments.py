@@ -19,9 +19,20 @@ class ParlerTTSHandlerArguments:
 
     tts_model_name: str = field(
         default="parler-tts/parler-tts-mini-v1",
-        metadata={"help": "Any Parler-TTS checkpoint, fine-tuned ones too: of the hub, or a folder."},
+        metadata={
+            "help": "Any Parler-TTS checkpoint, fine-tuned ones too: of the hub, or a folder.",
+            "pattern": r"\S.*",
+            "pattern_help": "the name of a model",
+        },
     )
-    tts_device: str | None = field(default=None, metadata={"help": "Overrides --device for this part."})
+    tts_device: str | None = field(
+        default=None,
+        metadata={
+            "help": "Overrides --device for this part.",
+            "pattern": r"auto|cpu|cuda(:\d+)?|mps",
+            "pattern_help": "auto, cpu, cuda, cuda:N or mps",
+        },
+    )
     tts_torch_dtype: str = field(
         default="auto",
         metadata={

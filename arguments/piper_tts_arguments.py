@@ -17,9 +17,20 @@ class PiperTTSHandlerArguments:
 
     tts_model_name: str = field(
         default="bundled:piper-en_US-joe-medium",
-        metadata={"help": "A Piper voice: a folder with its .onnx and .onnx.json, or a bundled one."},
+        metadata={
+            "help": "A Piper voice: a folder with its .onnx and .onnx.json, or a bundled one.",
+            "pattern": r"\S.*",
+            "pattern_help": "the name of a model",
+        },
     )
-    tts_device: str | None = field(default=None, metadata={"help": "Accepted; Piper runs on the CPU."})
+    tts_device: str | None = field(
+        default=None,
+        metadata={
+            "help": "Accepted; Piper runs on the CPU.",
+            "pattern": r"auto|cpu|cuda(:\d+)?|mps",
+            "pattern_help": "auto, cpu, cuda, cuda:N or mps",
+        },
+    )
     tts_length_scale: float = field(
         default=1.0, metadata={"help": "Speaking time: 0.5 is twice as fast.", "min": 0.25, "max": 4.0}
     )

@@ -18,7 +18,11 @@ class ServerArguments:
     )
     device: str = field(
         default="auto",
-        metadata={"help": "Where the models run: auto (cuda, else mps, else cpu), cpu, cuda, cuda:1, mps."},
+        metadata={
+            "help": "Where the models run: auto (cuda, else mps, else cpu), cpu, cuda, cuda:1, mps.",
+            "pattern": r"auto|cpu|cuda(:\d+)?|mps",
+            "pattern_help": "auto, cpu, cuda, cuda:N or mps",
+        },
     )
     stt: str = field(default="whisper", metadata={"help": "The speech-to-text backend: whisper."})
     lm: str = field(default="transformers", metadata={"help": "The language model backend: transformers."})

@@ -10,13 +10,23 @@ class SocketArguments:
     """Connections."""
 
     recv_host: str = field(
-        default="localhost", metadata={"help": "Where to listen for microphones; 0.0.0.0 is every address."}
+        default="localhost",
+        metadata={
+            "help": "Where to listen for microphones; 0.0.0.0 is every address.",
+            "pattern": r"\S+",
+            "pattern_help": "a host name or an address",
+        },
     )
     recv_port: int = field(
         default=12345, metadata={"help": "The microphone's port; 0 is any free one.", "min": 0, "max": 65535}
     )
     send_host: str = field(
-        default="localhost", metadata={"help": "Where to listen for speakers; 0.0.0.0 is every address."}
+        default="localhost",
+        metadata={
+            "help": "Where to listen for speakers; 0.0.0.0 is every address.",
+            "pattern": r"\S+",
+            "pattern_help": "a host name or an address",
+        },
     )
     send_port: int = field(
         default=12346, metadata={"help": "The speaker's port; 0 is any free one.", "min": 0, "max": 65535}

@@ -19,9 +19,20 @@ class WhisperSTTHandlerArguments:
 
     stt_model_name: str = field(
         default="distil-whisper/distil-large-v3",
-        metadata={"help": "Any Whisper checkpoint: of the hub, a folder, or bundled:whisper-tiny.en."},
+        metadata={
+            "help": "Any Whisper checkpoint: of the hub, a folder, or bundled:whisper-tiny.en.",
+            "pattern": r"\S.*",
+            "pattern_help": "the name of a model",
+        },
     )
-    stt_device: str | None = field(default=None, metadata={"help": "Overrides --device for this part."})
+    stt_device: str | None = field(
+        default=None,
+        metadata={
+            "help": "Overrides --device for this part.",
+            "pattern": r"auto|cpu|cuda(:\d+)?|mps",
+            "pattern_help": "auto, cpu, cuda, cuda:N or mps",
+        },
+    )
     stt_torch_dtype: str = field(
         default="auto",
         metadata={

@@ -95,3 +95,13 @@ class RunningStage:
         self.inbox.shut_down()
         self._thread.join(10)
         assert not self._thread.is_alive()
+
+
+class FakePosition:
+    """A playing position that a test moves: `heard_samples` of 44.1 kHz audio have been heard."""
+
+    def __init__(self, heard_samples: int = 0) -> None:
+        self.heard_samples = heard_samples
+
+    def heard(self, now: float) -> int:
+        return self.heard_samples

@@ -129,11 +129,11 @@ def _estimated_samples(text: str) -> int:
 
 
 def _cut_at_word(text: str, fraction: float) -> str:
-    """So much of the text, no word cut in two."""
+    """So much of the text, no word cut in two; a text without spaces (Chinese) is cut at a character."""
     end = int(len(text) * fraction)
     if end >= len(text):
         return text
-    if text[end].isspace():
-        return text[:end]
-    words = text[:end]
-    return words[: len(words) - len(words.split()[-1])].rstrip() if words.split() and not words[-1].isspace() else words
+    if len(text.split()) > 1:
+        while end and not text[end].isspace():
+            end -= 1
+    return text[:end].rstrip()

@@ -1,4 +1,4 @@
-"""Which further `--*_gen_X` options a model's `generate` knows.
+"""Which further `--*_gen_X` options a model's `generate` knows, and which values it takes.
 
 Transformers, which takes seconds to import, is imported only when an option is given that the dataclass does not list.
 """
@@ -7,34 +7,102 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import warnings
+from collections.abc import Mapping
 from typing import Any
 
-# What the engines pass themselves, or what would break streaming and joining.
-OURS = frozenset({
+from utils.option_parser import OptionError, check_value
+
+# What the engines pass themselves, what would break streaming and joining, and what takes objects rather than values.
+NOT_SETTABLE = frozenset({
     "input_features", "inputs", "input_ids", "attention_mask", "generation_config", "logits_processor",
     "stopping_criteria", "prefix_allowed_tokens_fn", "synced_gpus", "return_dict_in_generate", "output_scores",
     "output_logits", "output_attentions", "output_hidden_states", "streamer", "assistant_model", "kwargs", "self",
     "return_segments", "return_token_timestamps", "num_return_sequences", "cache_implementation", "cache_config",
     "use_cache", "transformers_version", "return_legacy_cache", "num_segment_frames", "time_precision",
-    "time_precision_features", "forced_decoder_ids", "is_multilingual",
+    "time_precision_features", "forced_decoder_ids", "is_multilingual", "generation_kwargs", "is_assistant",
+    "assistant_confidence_threshold", "num_assistant_tokens", "num_assistant_tokens_schedule", "constraints",
+    "prompt_ids", "prompt_condition_type", "stop_strings", "token_healing",
 })  # fmt: skip
+# Parler-TTS takes the likeliest code or samples one: its `generate` has no beams and no contrastive or assisted search.
+NOT_SETTABLE_FOR = {
+    "causal": frozenset({"eos_token_id", "pad_token_id"}),  # the engine reads them from the chat template
+    "whisper": frozenset[str](),
+    "parler": frozenset({
+        "num_beams", "num_beam_groups", "diversity_penalty", "length_penalty", "early_stopping", "force_words_ids",
+        "penalty_alpha", "low_memory", "dola_layers", "prompt_lookup_num_tokens", "max_matching_ngram_size",
+        "guidance_scale",
+    }),
+}  # fmt: skip
+# Types and ranges that GenerationConfig itself does not check: those of Transformers' generation/logits_process.py,
+# with the value that switches a processor off. Whisper's thresholds are of its own `generate`.
+LIMITS: dict[str, tuple[type, dict[str, Any]]] = {
+    "temperature": (float, {"min": 0.0}),
+    "top_k": (int, {"min": 0}),
+    "top_p": (float, {"min": 0.0, "max": 1.0}),
+    "min_p": (float, {"min": 0.0, "max": 1.0}),
+    "typical_p": (float, {"exclusive_min": 0.0, "max": 1.0}),
+    "epsilon_cutoff": (float, {"min": 0.0, "exclusive_max": 1.0}),
+    "eta_cutoff": (float, {"min": 0.0, "exclusive_max": 1.0}),
+    "repetition_penalty": (float, {"exclusive_min": 0.0}),
+    "encoder_repetition_penalty": (float, {"exclusive_min": 0.0}),
+    "diversity_penalty": (float, {"min": 0.0}),
+    "length_penalty": (float, {}),
+    "penalty_alpha": (float, {"min": 0.0}),
+    "guidance_scale": (float, {}),
+    "no_repeat_ngram_size": (int, {"min": 0}),
+    "encoder_no_repeat_ngram_size": (int, {"min": 0}),
+    "num_beams": (int, {"min": 1}),
+    "num_beam_groups": (int, {"min": 1}),
+    "max_new_tokens": (int, {"min": 1}),
+    "min_new_tokens": (int, {"min": 0}),
+    "max_length": (int, {"min": 1}),
+    "min_length": (int, {"min": 0}),
+    "max_time": (float, {"exclusive_min": 0.0}),
+    "prompt_lookup_num_tokens": (int, {"min": 1}),
+    "max_matching_ngram_size": (int, {"min": 1}),
+    "do_sample": (bool, {}),
+    "low_memory": (bool, {}),
+    "remove_invalid_values": (bool, {}),
+    "renormalize_logits": (bool, {}),
+    "condition_on_prev_tokens": (bool, {}),
+    "compression_ratio_threshold": (float, {"min": 0.0}),
+    "logprob_threshold": (float, {"max": 0.0}),
+    "no_speech_threshold": (float, {"min": 0.0, "max": 1.0}),
+}
 
 
-class UnknownGenerationOption(ValueError):
+class UnknownGenerationOption(OptionError):
     """`generate` does not know the option, or refuses its value; the message is one line."""
 
 
-def check_generation_options(prefix: str, extra: dict[str, Any], target: str) -> None:
-    """Refuse what `generate` does not know. target: "whisper", "causal" or "parler". Raises UnknownGenerationOption."""
+def check_generation_options(
+    prefix: str, extra: Mapping[str, Any], target: str, listed: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """The `extra` options, each of the type that `generate` wants (1.0 where it needs a float and 1 was given).
+
+    prefix: of the command line's names, "lm_gen_". target: "whisper", "causal" or "parler". listed: the generation
+    options that the dataclass lists, by the names of `generate`; values are checked together with them.
+    Raises UnknownGenerationOption for a name, OptionError for a value.
+    """
     if not extra:
-        return
-    known = _known(target)
+        return {}
     for name in extra:
-        if name not in known:
-            close = difflib.get_close_matches(name, known, 1)
-            hint = f" (did you mean --{prefix}{close[0]}?)" if close else ""
-            raise UnknownGenerationOption(f"--{prefix}{name}: the model's generate() has no option {name!r}{hint}")
-    _check_values(prefix, extra)
+        _check_name(prefix, name, target)
+    checked = {name: _checked_value(prefix, name, value, target) for name, value in extra.items()}
+    _check_together(prefix, checked, listed or {})
+    return checked
+
+
+def _check_name(prefix: str, name: str, target: str) -> None:
+    known, refused = _known(target), NOT_SETTABLE | NOT_SETTABLE_FOR[target]
+    if name in known - refused:
+        return
+    if name in known and name not in ("self", "kwargs"):
+        raise UnknownGenerationOption(f"--{prefix}{name} can't be set for this model from the command line")
+    close = difflib.get_close_matches(name, sorted(known - refused), 1)
+    hint = f" (did you mean --{prefix}{close[0]}?)" if close else ""
+    raise UnknownGenerationOption(f"--{prefix}{name}: the model's generate() has no option {name!r}{hint}")
 
 
 def _known(target: str) -> set[str]:
@@ -45,24 +113,38 @@ def _known(target: str) -> set[str]:
         from transformers import WhisperForConditionalGeneration
 
         known |= set(inspect.signature(WhisperForConditionalGeneration.generate).parameters)
-    return known - OURS
+    return known
 
 
-def _check_values(prefix: str, extra: dict[str, Any]) -> None:
-    import warnings
+def _checked_value(prefix: str, name: str, value: Any, target: str) -> Any:
+    if value is None or name not in LIMITS:
+        return value
+    kind, limits = LIMITS[name]
+    if name == "temperature" and target == "whisper" and isinstance(value, list) and value:
+        return [check_value(prefix + name, kind, limits, one) for one in value]  # tried in turn
+    return check_value(prefix + name, kind, limits, value)
 
+
+def _check_together(prefix: str, extra: Mapping[str, Any], listed: Mapping[str, Any]) -> None:
+    refusal = _refusal({**listed, **extra})
+    if refusal is None:
+        return
+    without = (name for name in extra if _refusal({**listed, **{n: v for n, v in extra.items() if n != name}}) is None)
+    culprit = next(without, next(iter(extra)))
+    raise UnknownGenerationOption(f"--{prefix}{culprit} {extra[culprit]!r} is refused: {refusal}")
+
+
+def _refusal(options: Mapping[str, Any]) -> str | None:
+    """What Transformers' own check says against the options, in one line."""
     from transformers import GenerationConfig
 
-    for name, value in extra.items():
-        if name not in vars(GenerationConfig()):
-            continue
-        default = getattr(GenerationConfig(), name)
-        if isinstance(default, (int, float)) and not isinstance(default, bool) and isinstance(value, (str, bool)):
-            raise UnknownGenerationOption(f"--{prefix}{name} needs a number, not {value!r}")
+    known = vars(GenerationConfig())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of options without effect, such as top_p without do_sample
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                GenerationConfig(**{name: value}).validate()
-        except (ValueError, TypeError) as error:
-            line = str(error).strip().splitlines()[0]
-            raise UnknownGenerationOption(f"--{prefix}{name} {value!r} is refused: {line}") from error
+            config = GenerationConfig(**{name: value for name, value in options.items() if name in known})
+            config.validate()
+            config.get_generation_mode()
+        except (ValueError, TypeError, AttributeError) as error:
+            return (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return None

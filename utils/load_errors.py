@@ -41,8 +41,10 @@ def _reason(part: str, error: BaseException) -> str:
         return GATED
     if "RepositoryNotFoundError" in names or "is not a local folder" in text:
         return f"neither a folder here nor a model of the hub that your token may see; {BUNDLED_HINT}"
-    if "gated repo" in text or "401 Client Error" in text:
+    if "gated repo" in text:
         return GATED
+    if "401 Client Error" in text:
+        return "the hub refuses the token: set HF_TOKEN to a valid token of your account"
     if "does not recognize this architecture" in text or ("model type" in text and "not recognize" in text):
         return f"this Transformers does not know its model type; choose another --{part}_model_name"
     if "trust_remote_code" in text:

@@ -5,7 +5,8 @@
         "Server"                                    # the first line heads the group in --help
         log_level: str = field(default="info", metadata={"help": "…", "choices": ("debug", "info")})
 
-A field's metadata: help, choices, min, max, exclusive_min, exclusive_max, option (False: a field that is no option).
+A field's metadata: help, choices, min, max, exclusive_min, exclusive_max, pattern (a regular expression for the whole
+text, explained by pattern_help), option (False: a field that is no option).
 Types: str, int, float, bool, and each `| None`. Values come from a JSON file, then from the command line, which wins.
 Any error is one line and exit status 2.
 """
@@ -17,6 +18,7 @@ import difflib
 import importlib
 import json
 import math
+import re
 import sys
 import typing
 from collections.abc import Mapping, Sequence
@@ -63,7 +65,7 @@ def command_line_values(argv: Sequence[str], config_file: bool) -> dict[str, Any
     if any(word in ("-h", "--help") for word in words):
         raise HelpAsked
     values: dict[str, Any] = {}
-    if config_file and words and not words[0].startswith("-"):
+    if config_file and words and words[0] and not words[0].startswith("-"):
         values.update(read_config(words.pop(0)))
     while words:
         word = words.pop(0)
@@ -85,14 +87,16 @@ def _is_option(word: str) -> bool:
 def read_config(path: str) -> dict[str, Any]:
     """A JSON object of option → value. Raises OptionError."""
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = Path(path).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise OptionError(f"the config file {path} can't be read: {getattr(error, 'strerror', error)}") from error
     try:
         values = json.loads(text, parse_constant=str)
-    except (json.JSONDecodeError, RecursionError) as error:
-        where = f"line {error.lineno}: {error.msg}" if isinstance(error, json.JSONDecodeError) else "too deep"
-        raise OptionError(f"the config file {path} is no valid JSON, {where}") from error
+    except json.JSONDecodeError as error:
+        raise OptionError(f"the config file {path} is no valid JSON, line {error.lineno}: {error.msg}") from error
+    except (ValueError, RecursionError) as error:  # Python's own limits on digits and on depth
+        what = "too deep" if isinstance(error, RecursionError) else "a number in it is too long"
+        raise OptionError(f"the config file {path} is no valid JSON, {what}") from error
     if not isinstance(values, dict):
         raise OptionError(f"the config file {path} must hold an object of options, not a {type(values).__name__}")
     return values
@@ -144,10 +148,15 @@ def convert(dataclass: type, field: dataclasses.Field[Any], raw: Any) -> Any:
             return None
         if kind is not str or raw is None:
             raise OptionError(f"--{field.name} needs {_kind(kind)}, not {raw!r}")
+    return check_value(field.name, kind, field.metadata, raw)
+
+
+def check_value(name: str, kind: type, limits: Mapping[str, Any], raw: Any) -> Any:
+    """A raw value as `kind`, within a field's metadata `limits`. Raises OptionError, which names the option."""
     if raw is True and kind is not bool:
-        raise OptionError(f"--{field.name} needs a value")
-    value = _typed(field.name, kind, raw)
-    _check_range(field, value)
+        raise OptionError(f"--{name} needs a value")
+    value = _typed(name, kind, raw)
+    _check_range(name, limits, value)
     return value
 
 
@@ -183,20 +192,21 @@ def _typed(name: str, kind: type, raw: Any) -> Any:
     return value
 
 
-def _check_range(field: dataclasses.Field[Any], value: Any) -> None:
-    limits = field.metadata
+def _check_range(name: str, limits: Mapping[str, Any], value: Any) -> None:
     choices = limits.get("choices")
     if choices is not None and value not in choices:
         named = ", ".join("none" if choice is None else str(choice) for choice in choices)
-        raise OptionError(f"--{field.name} must be one of {named}, not {value!r}")
-    for name, bad, words in (
-        ("min", lambda limit: value < limit, "at least"),
-        ("exclusive_min", lambda limit: value <= limit, "more than"),
-        ("max", lambda limit: value > limit, "at most"),
-        ("exclusive_max", lambda limit: value >= limit, "less than"),
+        raise OptionError(f"--{name} must be one of {named}, not {value!r}")
+    if "pattern" in limits and not re.fullmatch(limits["pattern"], value):
+        raise OptionError(f"--{name} must be {limits['pattern_help']}, not {value!r}")
+    for limit, bad, words in (
+        ("min", lambda bound: value < bound, "at least"),
+        ("exclusive_min", lambda bound: value <= bound, "more than"),
+        ("max", lambda bound: value > bound, "at most"),
+        ("exclusive_max", lambda bound: value >= bound, "less than"),
     ):
-        if name in limits and bad(limits[name]):
-            raise OptionError(f"--{field.name} must be {words} {limits[name]}, not {value}")
+        if limit in limits and bad(limits[limit]):
+            raise OptionError(f"--{name} must be {words} {limits[limit]}, not {value}")
 
 
 def _kind(kind: type) -> str:
@@ -210,8 +220,8 @@ def _json_or_text(raw: Any) -> Any:
     if raw.lower() in words:
         return words[raw.lower()]
     try:
-        return json.loads(raw)
-    except ValueError:
+        return json.loads(raw, parse_constant=str)
+    except (ValueError, RecursionError):
         return raw
 
 

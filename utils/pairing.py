@@ -14,6 +14,7 @@ from typing import Generic, TypeVar
 C = TypeVar("C")
 
 PATIENCE_S = 10.0  # a client opens its second connection right after the first
+FRESH_S = 1.0
 MOST_WAITING = 16
 
 
@@ -37,17 +38,20 @@ class Pairing(Generic[C]):
         return self._remove(lambda index, _: index < len(self._waiting) - MOST_WAITING)
 
     def second(self, host: str) -> C | None:
-        """A connection to the second port: its first half, the newest that waits from this address, or None.
+        """A connection to the second port: its first half from this address, or None.
 
-        The newest, because a client opens its two connections one right after the other: an older one that still
-        waits was left by somebody who opened one port only.
+        A client opens its two connections one right after the other. So it is the oldest of those that came just now
+        (of two clients that start together, the first to open one port is the first to open the other); where none is
+        so fresh, the newest, for an older one was left by somebody who opened one port only.
         """
-        host = same_host(host)
-        for waiting in reversed(self._waiting):
-            if waiting.host == host:
-                self._waiting.remove(waiting)
-                return waiting.connection
-        return None
+        host, now = same_host(host), self._clock()
+        candidates = [waiting for waiting in self._waiting if waiting.host == host]
+        fresh = [waiting for waiting in candidates if now - waiting.since <= FRESH_S]
+        if not candidates:
+            return None
+        chosen = fresh[0] if fresh else candidates[-1]
+        self._waiting.remove(chosen)
+        return chosen.connection
 
     def expired(self) -> list[C]:
         """Forget and return the connections that have waited too long."""

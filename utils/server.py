@@ -11,6 +11,7 @@ import selectors
 import socket
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 from utils.conversation import Connections, Conversation
@@ -44,11 +45,21 @@ class Server:
         self._wake_reader, self._wake_writer = socket.socketpair()
         self._wake_reader.setblocking(False)
         self._wake_writer.setblocking(False)
+        self._watch(self._wake_reader, 0, self._woken)
+        for listening in microphone.sockets:
+            self._watch(listening, 3, partial(self._accept_microphone, listening))
+        for listening in speaker.sockets:
+            self._watch(listening, 4, partial(self._accept_speaker, listening))
+
+    def listen(self) -> None:
+        """From here on clients can connect. Raises PortUnavailable."""
+        self._microphone.listen()
+        self._speaker.listen()
 
     def serve(self, stop: StopSignals) -> None:
-        """Listen and serve until a stop is asked for, then end every conversation. Raises PortUnavailable."""
+        """Serve until a stop is asked for, then end every conversation."""
+        self._watch(stop, 0, lambda: None)
         try:
-            self._listen(stop)
             while not stop.requested:
                 # What ends comes before what begins: a client that reconnects finds its place free again.
                 ready = [(*key.data, key.fileobj) for key, _ in self._selector.select(TICK_S)]
@@ -59,18 +70,6 @@ class Server:
                     self._drop(connection, "it opened one port only")
         finally:
             self._stop()
-
-    def _listen(self, stop: StopSignals) -> None:
-        self._watch(stop, 0, lambda: None)
-        self._watch(self._wake_reader, 0, self._woken)
-        for listener, order, accept in (
-            (self._microphone, 3, self._accept_microphone),
-            (self._speaker, 4, self._accept_speaker),
-        ):
-            for listening in listener.sockets:
-                self._watch(listening, order, lambda accept=accept, listening=listening: accept(listening))  # type: ignore[misc]
-        self._microphone.listen()
-        self._speaker.listen()
 
     def _stop(self) -> None:
         for listener in (self._microphone, self._speaker):
@@ -97,7 +96,7 @@ class Server:
                 continue
             for oldest in self._pairing.first(connection, host):
                 self._drop(oldest, "too many wait for their second connection")
-            self._watch(connection, 2, lambda connection=connection: self._look_at_waiting(connection))  # type: ignore[misc]
+            self._watch(connection, 2, partial(self._look_at_waiting, connection))
 
     def _accept_speaker(self, listening: socket.socket) -> None:
         while (accepted := self._accept(listening)) is not None:
@@ -142,8 +141,8 @@ class Server:
             return
         self._conversations.append(conversation)
         self._watch(connections.speaker, 1, lambda: self._look_at_speaker(conversation))
-        logger.info("conversation with %s", connections.client)
         conversation.start()
+        logger.info("conversation with %s", connections.client)
         if len(self._conversations) >= self._most:
             for waiting in self._pairing.waiting():
                 logger.info("refused another client: already in conversation with %s", self._clients())

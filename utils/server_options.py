@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from arguments.server_arguments import ServerArguments
 from arguments.socket_arguments import SocketArguments
-from utils.generation_options import UnknownGenerationOption, check_generation_options
+from utils.generation_options import check_generation_options
 from utils.option_parser import (
     HelpAsked,
     OptionError,
@@ -19,7 +19,7 @@ from utils.option_parser import (
     read_options,
     unknown_option,
 )
-from utils.stage_options import PARTS, discover_backends
+from utils.stage_options import PARTS, discover_backends, stage_options
 
 PROG = "s2s_pipeline.py"
 DESCRIPTION = "The speech-to-speech server: hears, thinks and answers aloud."
@@ -44,23 +44,19 @@ def read_server_options(argv: Sequence[str]) -> ServerOptions:
     except HelpAsked:
         print(help_text(all_dataclasses(), prog=PROG, description=DESCRIPTION, config_file=True))
         raise SystemExit(0) from None
-    except (OptionError, UnknownGenerationOption) as error:
+    except OptionError as error:
         fail(PROG, str(error))
 
 
 def server_options(values: Mapping[str, Any]) -> ServerOptions:
-    """From raw values. Raises OptionError, UnknownGenerationOption."""
+    """From raw values. Raises OptionError."""
     names = {field.name for field in option_fields(ServerArguments)}
     (server,) = read_options([ServerArguments], {name: value for name, value in values.items() if name in names})
     backends = discover_backends()
     chosen = [_choose(backends, part, server) for part in PARTS]
     classes = [ServerArguments, SocketArguments, *chosen]
     _refuse_other_backends(values, classes, backends)
-    instances = read_options(classes, values)
-    options = ServerOptions(*instances)
-    for arguments in instances:
-        if getattr(arguments, "extra_gen", None):
-            check_generation_options(arguments.gen_prefix, arguments.extra_gen, arguments.generate)
+    options = ServerOptions(*map(_checked_generation, read_options(classes, values)))
     if options.sockets.recv_port == options.sockets.send_port != 0:
         raise OptionError(f"--recv_port and --send_port must differ, both are {options.sockets.recv_port}")
     return options
@@ -70,6 +66,15 @@ def all_dataclasses() -> list[type]:
     """The dataclasses of the server's options, every backend's among them."""
     backends = discover_backends()
     return [ServerArguments, SocketArguments, *(cls for part in PARTS for cls in backends[part].values())]
+
+
+def _checked_generation(arguments: Any) -> Any:
+    """The same options, their further `--*_gen_X` checked and of the type that `generate` wants."""
+    if not getattr(arguments, "extra_gen", None):
+        return arguments
+    listed = stage_options(replace(arguments, extra_gen={}))["gen_kwargs"]
+    checked = check_generation_options(arguments.gen_prefix, arguments.extra_gen, arguments.generate, listed)
+    return replace(arguments, extra_gen=checked)
 
 
 def _choose(backends: dict[str, dict[str, type]], part: str, server: ServerArguments) -> type:

@@ -68,3 +68,42 @@ def test_never_more_than_the_lead_ahead_of_the_listener(steps, lead):
         heard = pacer.heard(now)
         later = copy.copy(pacer)  # asking moves the playing position on
         assert later.allowed(now + pacer.wait_s(now, wanted)) >= min(wanted, int(lead * RATE))
+
+
+@given(st.integers(20, 2_000), st.floats(0, 1e6), st.lists(st.floats(0, 3), max_size=8))
+def test_a_sender_that_waits_as_it_is_told_is_never_stuck_and_never_early(lead_ms, now, holds):
+    """The sender's own loop, in 20 ms blocks at 44.1 kHz (the shortest lead); holds move the clock."""
+    rate, block, blocks = 44_100, 882, 40
+    pacer, written = Pacer(rate, lead_ms / 1000), []
+    pacer.start(now)
+    holds = [*holds, *[0.0] * blocks]
+    for index in range(blocks):
+        now += holds[index]
+        waits = 0
+        while pacer.allowed(now) < block:
+            now += pacer.wait_s(now, block)
+            waits += 1
+            assert waits < 4
+        pacer.wrote(block)
+        written.append(now)
+    for first in range(blocks):
+        for last in range(first + 1, blocks):
+            ahead = (last - first + 1) * block / rate - (written[last] - written[first])
+            assert ahead <= lead_ms / 1000 + 1e-4
+
+
+@given(st.lists(st.tuples(st.floats(0, 0.5), st.integers(0, 400)), max_size=40))
+def test_asking_what_was_heard_changes_nothing_and_it_never_goes_back(steps):
+    asked, silent, now, before = Pacer(RATE, 0.2), Pacer(RATE, 0.2), 5.0, 0
+    asked.start(now)
+    silent.start(now)
+    for wait, wanted in steps:
+        now += wait
+        heard = asked.heard(now)
+        assert before <= heard <= asked.sent
+        before = heard
+        count = min(wanted, asked.allowed(now))
+        assert silent.allowed(now) >= count
+        asked.wrote(count)
+        silent.wrote(count)
+    assert asked.heard(now + 1) == asked.sent == silent.heard(now + 1)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from utils.pairing import MOST_WAITING, PATIENCE_S, Pairing, same_host
+from utils.pairing import FRESH_S, MOST_WAITING, PATIENCE_S, Pairing, same_host
 
 
 class Clock:
@@ -42,10 +44,28 @@ def test_the_second_finds_the_first_of_its_address():
     assert pairing.waiting() == []
 
 
-def test_the_newest_wins_over_one_that_was_left():
+def test_of_two_clients_that_start_together_the_first_is_first():
     pairing = Pairing(Clock())
+    pairing.first("one", "127.0.0.1")
+    pairing.first("two", "127.0.0.1")
+    assert [pairing.second("127.0.0.1"), pairing.second("127.0.0.1")] == ["one", "two"]
+
+
+def test_one_that_was_left_does_not_take_a_client_s_place():
+    clock = Clock()
+    pairing = Pairing(clock)
+    pairing.first("left", "127.0.0.1")
+    clock.now = FRESH_S + 0.1
+    pairing.first("client", "127.0.0.1")
+    assert pairing.second("127.0.0.1") == "client"
+
+
+def test_a_slow_second_connection_goes_to_the_newest():
+    clock = Clock()
+    pairing = Pairing(clock)
     pairing.first("left", "127.0.0.1")
     pairing.first("client", "127.0.0.1")
+    clock.now = FRESH_S + 0.1
     assert pairing.second("127.0.0.1") == "client"
 
 
@@ -67,3 +87,35 @@ def test_the_number_that_waits_is_bounded():
     dropped = [gone for number in range(MOST_WAITING + 5) for gone in pairing.first(number, "10.0.0.1")]
     assert dropped == [0, 1, 2, 3, 4]
     assert len(pairing.waiting()) == MOST_WAITING
+
+
+HOSTS = st.sampled_from(["10.0.0.1", "10.0.0.2", "::1", "127.0.0.1", "::ffff:10.0.0.1", "fe80::1%eth0"])
+EVENTS = st.lists(
+    st.tuples(st.sampled_from(["first", "second", "forget", "wait"]), HOSTS, st.integers(0, 7)), max_size=60
+)
+
+
+@given(EVENTS)
+def test_it_is_the_newest_that_waits_and_has_not_waited_too_long(events):
+    clock = Clock()
+    pairing: Pairing[int] = Pairing(clock)
+    waiting: list[tuple[int, str, float]] = []
+    for number, (event, host, amount) in enumerate(events):
+        name = same_host(host)
+        if event == "first":
+            waiting.append((number, name, clock.now))
+            assert pairing.first(number, host) == [gone[0] for gone in waiting[:-MOST_WAITING]]
+            waiting = waiting[-MOST_WAITING:]
+        elif event == "second":
+            found = next((entry for entry in reversed(waiting) if entry[1] == name), None)
+            assert pairing.second(host) == (found and found[0])
+            waiting = [entry for entry in waiting if entry is not found]
+        elif event == "forget" and waiting:
+            gone = waiting.pop(amount % len(waiting))
+            pairing.forget(gone[0])
+        elif event == "wait":
+            clock.now += amount
+            late = [entry for entry in waiting if clock.now - entry[2] > PATIENCE_S]
+            assert pairing.expired() == [entry[0] for entry in late]
+            waiting = [entry for entry in waiting if entry not in late]
+        assert pairing.waiting() == [entry[0] for entry in waiting]

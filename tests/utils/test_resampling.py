@@ -38,3 +38,16 @@ def test_block_borders_cannot_be_heard(cuts):
 def test_the_same_rate_is_untouched():
     audio = sine(16_000)
     assert resample(audio, 16_000, 16_000) is audio
+
+
+@pytest.mark.parametrize(("from_rate", "to_rate"), [(8_000, 16_000), (22_050, 44_100), (16_000, 16_000)])
+def test_nothing_becomes_nothing(from_rate, to_rate):
+    out = resample(np.zeros(0, dtype=np.float32), from_rate, to_rate)
+    assert out.dtype == np.float32
+    assert len(out) == 0
+
+
+def test_a_view_with_gaps_and_another_type_are_taken():
+    audio = sine(22_050)
+    for other in (np.repeat(audio, 2)[::2], audio.astype(np.float64)):
+        assert np.array_equal(resample(other, 22_050, 44_100), resample(audio, 22_050, 44_100))

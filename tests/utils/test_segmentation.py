@@ -115,3 +115,51 @@ def test_no_part_is_longer_than_allowed(probabilities, longest):
     for event in run(probabilities, max_speech_ms=longest * 32):
         if isinstance(event, Split):
             assert event.end - event.start <= longest
+
+
+def test_a_split_in_the_closing_pause_leaves_a_last_part_without_a_voice():
+    """Stopped.start may lie behind last_voiced: whoever cuts the audio must not cut backwards."""
+    events = run([V] * 5 + [0.4] * 5 + [S] * 3, flush=False, max_speech_ms=10 * 32)
+    assert events == [Onset(0), Started(0), Split(0, 8), Stopped(8, 4)]
+
+
+def test_frames_are_numbered_on_across_splits_and_utterances():
+    events = run([V] * 40 + [S] * 3 + [V, V, S, S, S], flush=False, max_speech_ms=12 * 32)
+    assert events[-3:] == [Onset(43), Started(43), Stopped(43, 44)]
+    splits = [event for event in events if isinstance(event, Split)]
+    assert [split.start for split in splits[1:]] == [split.end for split in splits[:-1]]
+    assert Stopped(splits[-1].end, 39) in events
+
+
+@given(PROBABILITIES, st.integers(4, 60))
+def test_parts_of_one_utterance_tile_it_without_hole_or_overlap(probabilities, longest):
+    at = None
+    for event in run(probabilities, max_speech_ms=longest * 32):
+        if isinstance(event, Started):
+            at = event.frame
+        elif isinstance(event, Split | Stopped):
+            assert event.start == at
+            at = event.end if isinstance(event, Split) else None
+
+
+@given(PROBABILITIES)
+def test_without_a_longest_the_same_speech_is_found_as_with_one(probabilities):
+    """Splitting decides where audio is cut, never what is speech."""
+
+    def voiced(events):
+        return [
+            (e.frame if isinstance(e, Started) else e.last_voiced) for e in events if isinstance(e, Started | Stopped)
+        ]
+
+    assert voiced(run(probabilities)) == voiced(run(probabilities, max_speech_ms=6 * 32))
+
+
+def test_in_utterance_from_the_onset_to_the_end():
+    cutter = segmenter()
+    assert not cutter.in_utterance
+    cutter.feed(V)
+    assert cutter.in_utterance
+    assert cutter.start == 0
+    cutter.flush()
+    assert not cutter.in_utterance
+    assert cutter.flush() == []

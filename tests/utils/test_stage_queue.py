@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import threading
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from utils.messages import InputEnded, ReplyEnd, Shutdown
+from utils.messages import InputEnded, ReplyEnd, Shutdown, Transcript
 from utils.stage_queue import StageQueue
 
 
@@ -95,3 +95,47 @@ def test_shutdown_wakes_both_sides_and_stays():
     putter.join(5)
     assert result == [False]
     assert full.get() == Shutdown()
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.integers(0, 5), max_size=60), st.sets(st.integers(0, 5)), st.integers(1, 4))
+def test_what_stays_wanted_arrives_once_and_in_order_while_other_attempts_end(attempts, ending, capacity):
+    live = set(range(6))
+    queue = StageQueue(capacity, live.__contains__)
+    messages = [Transcript(attempt, number, "x") for number, attempt in enumerate(attempts)]
+    producer, _ = started(lambda: [queue.put(message) for message in [*messages, InputEnded()]])
+
+    def end_attempts():
+        for attempt in ending:
+            live.discard(attempt)
+            queue.drop_stale()
+
+    canceller, _ = started(end_attempts)
+    got = []
+    while not isinstance(message := queue.get(), InputEnded):
+        assert len(queue) <= capacity
+        got.append(message.turn)
+    for thread in (producer, canceller):
+        thread.join(5)
+        assert not thread.is_alive()
+    assert got == sorted(set(got))
+    assert set(got) >= {number for number, attempt in enumerate(attempts) if attempt not in ending}
+
+
+def test_a_shutdown_goes_before_what_waits():
+    queue = StageQueue(5, lambda attempt: True)
+    queue.put(InputEnded())
+    queue.shut_down()
+    assert len(queue) == 0
+    assert queue.get() == Shutdown()
+
+
+def test_the_users_side_waits_for_room_but_never_goes_stale():
+    queue = StageQueue(1, lambda attempt: False)
+    assert queue.put(InputEnded())
+    thread, result = started(queue.put, InputEnded())
+    queue.drop_stale()
+    assert queue.get() == InputEnded()
+    thread.join(5)
+    assert result == [True]
+    assert len(queue) == 1

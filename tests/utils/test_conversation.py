@@ -1,0 +1,223 @@
+"""A conversation's life: stages built, joined, started, hung up and ended, on real sockets and threads."""
+
+from __future__ import annotations
+
+import io
+import logging
+import socket
+import threading
+
+import numpy as np
+import pytest
+
+from handlers.base import BaseHandler
+from utils import conversation as conversation_module
+from utils.chat import Chat
+from utils.conversation import QUEUE_CAPACITY, Connections, Conversation, LoadedStage
+from utils.messages import ConversationStarted, InputEnded, ReplyEnd, Transcript, Utterance
+from utils.transcript_output import TranscriptOutput
+
+
+class Source(BaseHandler):
+    """Begins with what its engine says; then reads its socket until that ends."""
+
+    handles = (ConversationStarted,)
+
+    def setup(self, engine):
+        self.begin, self.microphone = engine
+
+    def process(self, message, live):
+        yield from self.begin(self.context)
+        self.microphone.recv(1)  # waits until the conversation ends
+        yield InputEnded()
+
+
+class Sink(BaseHandler):
+    """Keeps what arrives; its engine is told."""
+
+    handles = (ReplyEnd, Transcript, Utterance)
+
+    def setup(self, engine):
+        self.engine = engine
+
+    def process(self, message, live):
+        self.engine(message)
+        yield from ()
+
+    def cleanup(self):
+        self.engine("cleaned up")
+
+
+class World:
+    def __init__(self, begin=lambda context: (), on_message=lambda message: None, middle=()) -> None:
+        self.client_microphone, microphone = socket.socketpair()
+        self.client_speaker, speaker = socket.socketpair()
+        self.connections = Connections(microphone, speaker, "10.0.0.7")
+        self.got: list[object] = []
+        self.arrived = threading.Semaphore(0)
+        self.finished: list[str] = []
+        self.output = io.StringIO()
+        self.on_message = on_message
+        self.conversation = Conversation(
+            self.connections,
+            [LoadedStage("source", Source, (begin, microphone)), *middle, LoadedStage("sink", Sink, self._keep)],
+            chat=Chat(10),
+            on_finished=lambda: self.finished.append(threading.current_thread().name),
+            output=TranscriptOutput(self.output),
+        )
+
+    def _keep(self, message: object) -> None:
+        self.got.append(message)
+        self.arrived.release()
+        self.on_message(message)
+
+    def close(self) -> None:
+        self.client_microphone.close()
+        self.client_speaker.close()
+        self.connections.close()
+
+
+@pytest.fixture
+def make():
+    worlds: list[World] = []
+
+    def build(**options) -> World:
+        worlds.append(World(**options))
+        return worlds[-1]
+
+    yield build
+    for world in worlds:
+        world.conversation.close()
+        world.close()
+
+
+def turn(context):
+    attempt = context.turns.begin()
+    context.turns.commit(attempt)
+    yield Utterance(attempt, context.turns.turn_of(attempt), np.zeros(0, dtype=np.float32), 0.0)
+    yield Transcript(attempt, context.turns.turn_of(attempt), "Is it\nopen?")
+
+
+def test_messages_go_from_the_first_stage_to_the_last_in_order(make):
+    world = make(begin=turn)
+    world.conversation.start()
+    assert world.arrived.acquire(timeout=5)
+    assert world.arrived.acquire(timeout=5)
+    assert [type(message) for message in world.got] == [Utterance, Transcript]
+
+
+def test_the_end_wakes_every_stage_and_shows_what_was_never_answered(make):
+    world = make(begin=turn)
+    world.conversation.start()
+    assert world.arrived.acquire(timeout=5)
+    assert world.arrived.acquire(timeout=5)
+    assert world.conversation.close()
+    assert world.got[-1] == "cleaned up"
+    assert world.output.getvalue().splitlines()[0] == "USER: Is it open?"
+    assert world.client_speaker.recv(1) == b""
+    assert world.connections.speaker.fileno() == -1
+    assert not [thread for thread in threading.enumerate() if thread.name in ("source", "sink")]
+
+
+def test_a_blocked_stage_is_woken_by_the_end(make):
+    """The sink is stuck and the queue before it full, so the source waits for room."""
+    stuck, release = threading.Event(), threading.Event()
+
+    def block(message):
+        stuck.set()
+        release.wait(10)
+
+    def flood(context):
+        attempt = next(turn(context)).attempt
+        for _ in range(QUEUE_CAPACITY + 5):
+            yield ReplyEnd(attempt)
+
+    world = make(begin=flood, on_message=block)
+    world.conversation.start()
+    assert stuck.wait(5)
+    source = next(thread for thread in threading.enumerate() if thread.name == "source")
+    threading.Thread(target=lambda: (source.join(5), release.set())).start()
+    assert world.conversation.close()
+    assert release.is_set()
+    assert world.got[1:] == ["cleaned up"]
+
+
+def test_a_thread_that_does_not_end_is_named(make, monkeypatch, caplog):
+    monkeypatch.setattr(conversation_module, "JOIN_S", 0.0)
+    release = threading.Event()
+    world = make(begin=turn, on_message=lambda message: release.wait(10))
+    world.conversation.start()
+    assert world.arrived.acquire(timeout=5)
+    sink = next(thread for thread in threading.enumerate() if thread.name == "sink")
+    assert not world.conversation.close()
+    assert "still busy after the conversation ended" in caplog.text
+    release.set()
+    sink.join(5)
+
+
+def test_hanging_up_is_told_once_by_however_many_threads(make, caplog):
+    caplog.set_level(logging.INFO)
+    world = make()
+    barrier = threading.Barrier(8)
+
+    def hang_up():
+        barrier.wait(5)
+        world.conversation.hang_up("a reason")
+
+    threads = [threading.Thread(target=hang_up) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(5)
+    world.conversation.start()
+    assert world.conversation.finished.is_set()
+    assert len(world.finished) == 1
+    assert [r.getMessage() for r in caplog.records] == ["conversation with 10.0.0.7 over: a reason"]
+
+
+def test_whoever_is_told_of_the_end_may_hang_up_again(make):
+    world = make()
+    world.conversation._on_finished = lambda: (world.finished.append("x"), world.conversation.hang_up("again"))
+    world.conversation.start()
+    world.conversation.hang_up("once")
+    assert world.finished == ["x"]
+
+
+def test_a_stage_whose_loop_breaks_ends_the_conversation(make, caplog):
+    class Broken(Sink):
+        def run(self):
+            raise RuntimeError("broken loop")
+
+    over = threading.Event()
+    world = make(middle=[LoadedStage("broken", Broken, lambda message: None)])
+    world.conversation._on_finished = over.set
+    world.conversation.start()
+    assert over.wait(5)
+    assert "broken loop" in caplog.text
+    assert world.conversation.close()
+
+
+def test_a_stage_that_cannot_be_set_up_starts_no_thread(make):
+    class Refuses(Sink):
+        def setup(self, engine):
+            raise RuntimeError("no engine")
+
+    world = make()
+    world.conversation.start()
+    before = threading.active_count()
+    with pytest.raises(RuntimeError, match="no engine"):
+        Conversation(world.connections, [LoadedStage("refuses", Refuses, None)], Chat(10), on_finished=lambda: None)
+    assert threading.active_count() == before
+
+
+def test_connections_may_be_ended_twice_and_after_the_client_has_gone():
+    client, server = socket.socketpair()
+    other_client, other_server = socket.socketpair()
+    connections = Connections(server, other_server, "x")
+    client.close()
+    other_client.close()
+    for _ in range(2):
+        connections.shut_down()
+    for _ in range(2):
+        connections.close()
+        connections.shut_down()
