@@ -26,7 +26,7 @@ NOT_SETTABLE = frozenset({
 })  # fmt: skip
 # Parler-TTS takes the likeliest code or samples one: its `generate` has no beams and no contrastive or assisted search.
 NOT_SETTABLE_FOR = {
-    "causal": frozenset({"eos_token_id", "pad_token_id"}),  # the engine reads them from the chat template
+    "causal": frozenset({"eos_token_id", "pad_token_id"}),  # the engine finds them itself
     "whisper": frozenset[str](),
     "parler": frozenset({
         "num_beams", "num_beam_groups", "diversity_penalty", "length_penalty", "early_stopping", "force_words_ids",

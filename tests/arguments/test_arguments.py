@@ -12,7 +12,7 @@ import pytest
 
 from arguments.client_arguments import ClientArguments
 from utils.local_server import ROOT
-from utils.option_parser import option_fields
+from utils.option_parser import OptionError, option_fields
 from utils.options_table import END, START, options_table
 from utils.server_options import all_dataclasses, read_server_options, server_options
 from utils.stage_options import PARTS, discover_backends, load_handler, stage_options
@@ -109,6 +109,69 @@ def test_options_and_engine_agree(cls):
     parameters = inspect.signature(handler.engine_type.__init__).parameters
     taken = {name for name, parameter in parameters.items() if parameter.kind is parameter.KEYWORD_ONLY}
     assert taken == set(stage_options(cls()))
+
+
+@pytest.mark.parametrize(
+    ("values", "line"),
+    [
+        ({"device": "gpu"}, "--device must be auto, cpu, cuda, cuda:N or mps, not 'gpu'"),
+        ({"stt_device": "cuda:x"}, "--stt_device must be auto, cpu, cuda, cuda:N or mps, not 'cuda:x'"),
+        ({"lm_device": ""}, "--lm_device must be auto, cpu, cuda, cuda:N or mps, not ''"),
+        ({"recv_host": ""}, "--recv_host must be a host name or an address, not ''"),
+        ({"lm_model_name": ""}, "--lm_model_name must be the name of a model, not ''"),
+        ({"thresh": 0}, "--thresh must be more than 0.0, not 0.0"),
+        ({"thresh": 1}, "--thresh must be less than 1.0, not 1.0"),
+        ({"sample_rate": 44100}, "--sample_rate must be one of 8000, 16000, not 44100"),
+        ({"min_silence_ms": 31}, "--min_silence_ms must be at least 32, not 31.0"),
+        ({"max_speech_ms": 999}, "--max_speech_ms must be at least 1000, not 999.0"),
+        ({"chunk_size": 1}, "--chunk_size must be at least 2, not 1"),
+        ({"send_lead_ms": 19}, "--send_lead_ms must be at least 20, not 19"),
+        ({"play_steps_s": 0}, "--play_steps_s must be more than 0.0, not 0.0"),
+        ({"chat_size": -1}, "--chat_size must be at least 0, not -1"),
+        ({"stt_gen_task": "sing"}, "--stt_gen_task must be one of transcribe, translate, not 'sing'"),
+        ({"lm": "llama"}, "--lm must be one of transformers, not 'llama'"),
+        ({"tts_length_scale": 2}, "--tts_length_scale belongs to --tts piper, which is not chosen"),
+        ({"tts": "piper", "play_steps_s": 1}, "--play_steps_s belongs to --tts parler, which is not chosen"),
+        ({"tts": "piper", "tts_gen_top_k": 1}, "--tts_gen_top_k belongs to --tts parler, which is not chosen"),
+        ({"recv_port": 5, "send_port": 5}, "--recv_port and --send_port must differ, both are 5"),
+    ],
+)
+def test_a_value_that_can_not_be_used_is_one_line(values, line):
+    with pytest.raises(OptionError) as error:
+        server_options(values)
+    assert str(error.value) == line
+
+
+@pytest.mark.parametrize("device", ["auto", "cpu", "cuda", "cuda:3", "mps"])
+def test_devices(device):
+    options = server_options({"device": device, "stt_device": device})
+    assert (options.server.device, options.stt.stt_device) == (device, device)
+
+
+def test_both_ports_may_be_any_free_one():
+    sockets = server_options({"recv_port": 0, "send_port": 0}).sockets
+    assert (sockets.recv_port, sockets.send_port) == (0, 0)
+
+
+def test_a_backend_is_found_by_its_file(tmp_path, monkeypatch):
+    package = tmp_path / "more_arguments"
+    package.mkdir()
+    (package / "echo_arguments.py").write_text(
+        "from dataclasses import dataclass\n"
+        "from typing import ClassVar\n\n\n"
+        "@dataclass(frozen=True)\n"
+        "class EchoArguments:\n"
+        '    part: ClassVar[str] = "lm"\n'
+        '    backend: ClassVar[str] = "echo"\n'
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    found = discover_backends("more_arguments")
+    assert {part: list(backends) for part, backends in found.items()} == {
+        "vad": [],
+        "stt": [],
+        "lm": ["echo"],
+        "tts": [],
+    }
 
 
 def test_stage_options_strip_the_prefix_and_fold_generation():
