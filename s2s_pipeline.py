@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Sequence
 
+from utils.cpu_threads import let_waiting_threads_sleep
 from utils.listening import Listener, PortUnavailable
 from utils.load_errors import LoadError
 from utils.logging_setup import configure_logging
@@ -28,6 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     started = time.monotonic()
     options = read_server_options(sys.argv[1:] if argv is None else argv)
     configure_logging(options.server.log_level)
+    let_waiting_threads_sleep()
     with StopSignals() as stop, contextlib.ExitStack() as opened:
         try:
             microphone, speaker = bind(options, opened)

@@ -9,7 +9,10 @@ import numpy as np
 import pytest
 
 from utils.bundled_models import resolve_model
+from utils.cpu_threads import let_waiting_threads_sleep
 from utils.resampling import resample
+
+let_waiting_threads_sleep()  # as the server does, before any test loads torch
 
 
 @pytest.fixture(scope="session")

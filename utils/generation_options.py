@@ -142,8 +142,7 @@ def _refusal(options: Mapping[str, Any]) -> str | None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of options without effect, such as top_p without do_sample
         try:
-            config = GenerationConfig(**{name: value for name, value in options.items() if name in known})
-            config.validate()
+            config = GenerationConfig(**{name: value for name, value in options.items() if name in known})  # validates
             config.get_generation_mode()
         except (ValueError, TypeError, AttributeError) as error:
             return (str(error).strip().splitlines() or [type(error).__name__])[0]

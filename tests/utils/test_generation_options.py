@@ -61,7 +61,8 @@ def test_what_generate_knows_is_accepted(target, name, value):
         (
             "causal",
             "condition_on_prev_tokens",
-            "--lm_gen_condition_on_prev_tokens: the model's generate() has no option 'condition_on_prev_tokens'",
+            "--lm_gen_condition_on_prev_tokens: the model's generate() has no option 'condition_on_prev_tokens' "
+            "(did you mean --lm_gen_min_new_tokens?)",
         ),
         ("whisper", "self", "--stt_gen_self: the model's generate() has no option 'self'"),
         (
@@ -131,6 +132,12 @@ def test_values_are_checked_together_with_the_listed_options():
     assert check("causal", **groups) == groups
 
 
+def test_temperatures_of_whisper_are_checked_one_by_one():
+    assert check("whisper", temperature=["0", 1]) == {"temperature": [0.0, 1.0]}
+    with pytest.raises(OptionError, match=r"^--stt_gen_temperature must be at least 0.0, not -1.0$"):
+        check("whisper", temperature=[0.0, -1])
+
+
 FLOATS = {
     "temperature": transformers.TemperatureLogitsWarper,
     "repetition_penalty": transformers.RepetitionPenaltyLogitsProcessor,
@@ -165,7 +172,7 @@ def agree(processor: Any, name: str, value: float) -> None:
     try:
         accepted = check("causal", **{name: value})[name]
     except OptionError:
-        with pytest.raises(ValueError, match="has to be|should be"):
+        with pytest.raises(ValueError, match=r"has to be|should be"):
             processor(LIMITS[name][0](value))
     else:
         assert accepted == value
@@ -185,6 +192,13 @@ def test_the_server_hands_a_checked_value_on():
     assert options.lm.extra_gen == {"repetition_penalty": 2.0, "top_k": 5}
     assert [type(value) for value in options.lm.extra_gen.values()] == [float, int]
     assert type(options.stt.extra_gen["top_p"]) is float
+
+
+def test_the_server_checks_further_options_with_the_listed_ones():
+    values = {"stt_gen_prompt_lookup_num_tokens": "3"}
+    assert server_options(values).stt.extra_gen == {"prompt_lookup_num_tokens": 3}
+    with pytest.raises(UnknownGenerationOption, match=r"^--stt_gen_prompt_lookup_num_tokens 3 is refused: "):
+        server_options({**values, "stt_gen_num_beams": 4})
 
 
 def test_transformers_is_imported_only_for_an_option_that_is_not_listed():
