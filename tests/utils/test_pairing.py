@@ -96,7 +96,7 @@ EVENTS = st.lists(
 
 
 @given(EVENTS)
-def test_it_is_the_newest_that_waits_and_has_not_waited_too_long(events):
+def test_over_any_history_it_is_the_oldest_fresh_one_or_the_newest(events):
     clock = Clock()
     pairing: Pairing[int] = Pairing(clock)
     waiting: list[tuple[int, str, float]] = []
@@ -107,8 +107,10 @@ def test_it_is_the_newest_that_waits_and_has_not_waited_too_long(events):
             assert pairing.first(number, host) == [gone[0] for gone in waiting[:-MOST_WAITING]]
             waiting = waiting[-MOST_WAITING:]
         elif event == "second":
-            found = next((entry for entry in reversed(waiting) if entry[1] == name), None)
-            assert pairing.second(host) == (found and found[0])
+            same = [entry for entry in waiting if entry[1] == name]
+            fresh = [entry for entry in same if clock.now - entry[2] <= FRESH_S]
+            found = fresh[0] if fresh else same[-1] if same else None
+            assert pairing.second(host) == (None if found is None else found[0])
             waiting = [entry for entry in waiting if entry is not found]
         elif event == "forget" and waiting:
             gone = waiting.pop(amount % len(waiting))

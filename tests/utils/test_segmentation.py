@@ -163,3 +163,25 @@ def test_in_utterance_from_the_onset_to_the_end():
     cutter.flush()
     assert not cutter.in_utterance
     assert cutter.flush() == []
+
+
+@given(PROBABILITIES, st.integers(4, 60))
+def test_what_is_not_cut_yet_is_never_longer_than_allowed(probabilities, longest):
+    cutter, sure = segmenter(max_speech_ms=longest * 32), False
+    for frame, probability in enumerate(probabilities):
+        for event in cutter.feed(probability):
+            sure = sure or isinstance(event, Started)
+            sure = sure and not isinstance(event, Stopped)
+        if sure:
+            assert frame + 1 - cutter.start < longest
+
+
+def test_the_splits_of_steady_speech_come_as_often_as_they_must():
+    """After a cut, the speech behind it counts towards the next: 10 frames, cut at 8, so every 8 frames."""
+    splits = [event for event in run([V] * 40, flush=False, max_speech_ms=10 * 32) if isinstance(event, Split)]
+    assert splits == [Split(0, 8), Split(8, 16), Split(16, 24), Split(24, 32)]
+
+
+def test_what_lies_between_the_thresholds_goes_on_as_silence_after_silence():
+    assert run([V, V, S, 0.4, 0.4], flush=False)[-1] == Stopped(0, 1)
+    assert run([V, V, S, 0.4, V, 0.4, 0.4, 0.4, 0.4], flush=False) == [Onset(0), Started(0)]

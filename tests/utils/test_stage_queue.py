@@ -13,7 +13,7 @@ from utils.stage_queue import StageQueue
 
 def started(target, *arguments):
     result: list[object] = []
-    thread = threading.Thread(target=lambda: result.append(target(*arguments)))
+    thread = threading.Thread(target=lambda: result.append(target(*arguments)), daemon=True)
     thread.start()
     return thread, result
 

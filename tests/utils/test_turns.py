@@ -131,7 +131,7 @@ def test_nothing_is_live_after_the_close():
 
 def waiting(target, *arguments):
     result: list[object] = []
-    thread = threading.Thread(target=lambda: result.append(target(*arguments)))
+    thread = threading.Thread(target=lambda: result.append(target(*arguments)), daemon=True)
     thread.start()
     return thread, result
 

@@ -99,7 +99,7 @@ class History(RuleBasedStateMachine):
         assert (speech is Speech.INTERRUPTS) == (unheard is None and live is not None)
         self.note_superseded(before)
 
-    @precondition(lambda self: len(self.begun) > 3)
+    @precondition(lambda self: len(self.begun) > 10)  # most of a history is before the close
     @rule()
     def close(self) -> None:
         self.turns.close()
@@ -182,6 +182,18 @@ def test_play_really_waits_and_is_woken_by_everything_that_decides(state, releas
         getattr(turns, release)(attempt)
     thread.join(WAIT_S)
     assert result == [played]
+
+
+def test_sure_speech_ends_the_doubt_so_that_its_own_answer_can_start():
+    turns = Turns()
+    turns.doubt(True)
+    turns.user_speaks()
+    attempt = turns.begin()
+    turns.commit(attempt)
+    player, result = threading.Thread(target=lambda: result.append(turns.play(attempt)), daemon=True), []
+    player.start()
+    player.join(WAIT_S)
+    assert result == [True]
 
 
 def test_a_commit_in_doubt_does_not_let_play_go():
