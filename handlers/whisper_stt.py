@@ -34,6 +34,7 @@ logger = logging.getLogger(__name__)
 
 RATE = 16_000
 WINDOW_S = 30
+MULTILINGUAL_VOCABULARY = 51_865  # tokens; English-only checkpoints have 51,864
 # Section 4.5 of the paper: text that compresses better than this repeats itself.
 COMPRESSION_RATIO_THRESHOLD = 2.4
 LONG_FORM_TEMPERATURES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)  # section 4.5: retried at a higher one when a test fails
@@ -85,7 +86,7 @@ class WhisperEngine:
         self._model = WhisperForConditionalGeneration.from_pretrained(folder, torch_dtype=self._dtype).to(device).eval()
         self._no_speech_threshold = no_speech_threshold
         self._logprob_threshold = logprob_threshold
-        self._gen_kwargs = _generation_options(gen_kwargs, bool(self._model.generation_config.is_multilingual))
+        self._gen_kwargs = _generation_options(gen_kwargs, _is_multilingual(self._model))
         self._scored = copy.deepcopy(self._model.generation_config)
         self._scored.update(return_dict_in_generate=True, output_scores=True, return_legacy_cache=True)
         self._no_speech_token = self._find_no_speech_token()
@@ -158,6 +159,12 @@ class WhisperEngine:
 def _compression_ratio(text: str) -> float:
     data = text.encode()
     return len(data) / len(zlib.compress(data)) if data else 0.0
+
+
+def _is_multilingual(model: WhisperForConditionalGeneration) -> bool:
+    """As the checkpoint says; an older one that does not is told by its vocabulary, which English-only ones lack."""
+    said = getattr(model.generation_config, "is_multilingual", None)
+    return bool(said) if said is not None else model.config.vocab_size >= MULTILINGUAL_VOCABULARY
 
 
 def _generation_options(gen_kwargs: dict[str, Any], multilingual: bool) -> dict[str, Any]:

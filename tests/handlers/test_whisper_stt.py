@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import CancelledError
+from types import SimpleNamespace
 
 import jiwer
 import numpy as np
 import pytest
 
-from handlers.whisper_stt import WhisperEngine, WhisperSTTHandler, _generation_options
+from handlers.whisper_stt import WhisperEngine, WhisperSTTHandler, _generation_options, _is_multilingual
 from tests.fakes import Surroundings
 from utils.engine_thread import EngineThread
 from utils.messages import SpeechPart, Transcript, Utterance
@@ -140,6 +141,16 @@ def test_language_and_task(multilingual, language, task, kept, caplog):
     options = _generation_options({"language": language, "task": task, "num_beams": 2, "x": None}, multilingual)
     assert options == {"num_beams": 2, **kept}
     assert not caplog.records
+
+
+@pytest.mark.parametrize(
+    ("said", "vocabulary", "multilingual"),
+    [(True, 1, True), (False, 60_000, False), (None, 51_864, False), (None, 51_865, True), (None, 51_866, True)],
+)
+def test_whether_a_checkpoint_is_multilingual(said, vocabulary, multilingual):
+    generation = SimpleNamespace() if said is None else SimpleNamespace(is_multilingual=said)
+    model = SimpleNamespace(generation_config=generation, config=SimpleNamespace(vocab_size=vocabulary))
+    assert _is_multilingual(model) is multilingual
 
 
 def test_what_an_english_checkpoint_cannot_do_is_said(caplog):
