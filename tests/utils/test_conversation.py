@@ -119,6 +119,23 @@ def test_the_end_wakes_every_stage_and_shows_what_was_never_answered(make):
     assert not [thread for thread in threading.enumerate() if thread.name in ("source", "sink")]
 
 
+def test_words_that_were_to_be_continued_are_shown_at_the_end(make):
+    """The user spoke on, and the client left before that was an utterance."""
+    interrupted = threading.Event()
+
+    def begin(context):
+        yield from turn(context)
+        context.turns.user_speaks()
+        interrupted.set()
+
+    world = make(begin=begin)
+    world.conversation.start()
+    assert interrupted.wait(5)
+    assert world.output.getvalue() == ""
+    assert world.conversation.close()
+    assert world.output.getvalue() == "USER: Is it open?\n"
+
+
 def test_a_blocked_stage_is_woken_by_the_end(make):
     """The sink is stuck and the queue before it full, so the source waits for room."""
     stuck, release = threading.Event(), threading.Event()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 import itertools
 import threading
 import weakref
@@ -211,10 +210,30 @@ def test_an_idle_engine_keeps_nothing_of_its_last_job(engine):
     class Weights:
         pass
 
-    weights = Weights()
-    gone = weakref.ref(weights)
+    weights, gone = Weights(), threading.Event()
+    watched = weakref.ref(weights, lambda _: gone.set())
     engine.call(lambda kept=weights: None)
-    engine.submit(lambda: None).result(WAIT_S)
     del weights
-    gc.collect()
-    assert gone() is None
+    assert gone.wait(WAIT_S)
+    assert watched() is None
+
+
+def test_a_job_that_was_taken_comes_before_the_end_of_the_thread():
+    """The close comes between the look whether the engine is open and the queueing of the job."""
+    engine = EngineThread("race")
+    jobs = engine._jobs
+    closer = threading.Thread(target=engine.close, daemon=True)
+
+    class Interrupted:
+        get = jobs.get
+
+        def put(self, job):
+            if job is not None:
+                closer.start()
+                closer.join(0.05)  # it has this long to get in between
+            jobs.put(job)
+
+    engine._jobs = Interrupted()
+    assert engine.submit(lambda: "done").result(WAIT_S) == "done"
+    closer.join(WAIT_S)
+    assert not closer.is_alive()
