@@ -158,14 +158,17 @@ def test_a_client_that_mutes_its_microphone_and_reads_whole_chunks(server, say):
     """The first clients did so: nothing is sent after the last word, nor while the reply plays."""
     mark = len(server.lines)
     with server.connect() as client:
-        for _ in range(2):
-            before = client.byte_count
+        for turn in (1, 2):
             client.say(say("What is the capital of France?"))
-            assert client.wait_bytes(before + 2_048)
-            lines = len(server.lines)
-            server.wait_line("LATENCY:", lines - 1 if lines else 0, 60)
-            server.wait_for(server.lines, lambda ls: ls[-1].startswith("LATENCY:"), 60)
-            assert client.byte_count % 2_048 == 0
+            server.wait_for(
+                server.lines,
+                lambda lines, turn=turn: sum(line.startswith("LATENCY:") for line in lines[mark:]) == turn,
+                60,
+            )
+        client.end_input()
+        assert client.wait_end()
+        assert client.byte_count > 2 * 44_100
+        assert client.byte_count % 2_048 == 0
     assert sum(line.startswith("USER:") for line in server.lines[mark:]) == 2
 
 

@@ -88,9 +88,9 @@ class Conversation:
         self._records = TurnRecords(chat, output or TranscriptOutput(), clock, metrics_file)
         self._turns = Turns(self._records.ended, clock)
         self._queues = [StageQueue(QUEUE_CAPACITY, self._turns.live) for _ in stages]
-        self._turns.subscribe(self._records.report)
         for queue in self._queues:
             self._turns.subscribe(queue.drop_stale)
+        self._turns.subscribe(self._records.report)  # last: it prints, and a terminal may keep it waiting
         context = Context(self._turns, self._records, chat, clock, self.hang_up)
         self._threads = []
         for stage, inbox, outbox in zip(stages, self._queues, [*self._queues[1:], None], strict=True):
@@ -121,7 +121,8 @@ class Conversation:
             queue.shut_down()
         deadline = time.monotonic() + JOIN_S
         for thread in self._threads:
-            thread.join(max(0.0, deadline - time.monotonic()))
+            if thread.ident is not None:  # it was started
+                thread.join(max(0.0, deadline - time.monotonic()))
         self._records.close()
         self.connections.close()
         late = [thread.name for thread in self._threads if thread.is_alive()]

@@ -128,5 +128,5 @@ def _wait(future: Future[LoadedStage], check_stop: CheckStop) -> LoadedStage:
         try:
             return future.result(timeout=0.1)
         except FutureTimeout:
-            if future.done():
-                raise
+            if future.done():  # it ended just now, or raised a TimeoutError of its own
+                return future.result()

@@ -118,7 +118,7 @@ class Segmenter:
             self._voiced += 1
             self._last_voiced = frame
             self._silent = 0
-        elif probability < self._silence_below or self._silent:
+        elif probability < self._silence_below or self._silent or not self._sure:  # a doubt must end
             self._silent += 1
 
     def _judge(self) -> list[SpeechEvent]:

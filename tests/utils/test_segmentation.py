@@ -55,6 +55,10 @@ def test_the_silence_that_ends_an_utterance_is_exact(silent, ends):
     assert (Stopped(0, 4) in events) == ends
 
 
+def test_a_doubt_ends_also_between_the_thresholds():
+    assert run([V] + [0.4] * 50, flush=False) == [Onset(0), Dismissed()]
+
+
 def test_yes_is_speech_and_a_click_is_not():
     assert Started(3) in run([S] * 3 + [V] * 6 + [S] * 10, min_speech_ms=120)
     assert not any(
