@@ -104,10 +104,10 @@ def test_a_reply_is_padded_paced_and_followed_by_silence(server, say):
     with server.connect() as client:
         client.say(say("What is the capital of France?"))
         mark = len(server.lines)
-        server_done = lambda lines: any(line.startswith("LATENCY:") for line in lines[mark:])  # noqa: E731
         deadline = time.monotonic() + 60
-        while not server_done(server.lines) and time.monotonic() < deadline:
+        while not any(line.startswith("LATENCY:") for line in server.lines[mark:]) and time.monotonic() < deadline:
             client.silence(0.2)
+        client.silence(0.2)
         assert client.byte_count % 2_048 == 0
         started = client.received[0][0]
         total = 0
