@@ -35,14 +35,14 @@ class BaseHandler(ABC):
     handles: ClassVar[tuple[type, ...]]
     """The messages `process` takes; every other message is passed on unchanged."""
 
+    engine_type: ClassVar[Callable[..., Any]]
+    """What conversations share: engine_type(thread, **options), its options those of the stage's dataclass."""
+
     def __init__(self, context: Context, inbox: StageQueue, outbox: StageQueue | None) -> None:
         self.context = context
         self._inbox = inbox
         self._outbox = outbox
         self._broken_attempt: int | None = None
-
-    engine_type: ClassVar[Callable[..., Any]]
-    """What conversations share: engine_type(thread, **options), its options those of the stage's dataclass."""
 
     @classmethod
     def load(cls, thread: EngineThread, **options: Any) -> Any:
