@@ -114,6 +114,7 @@ class VADHandler(BaseHandler):
         self._judged = 0  # samples that the network has seen
         self._heard_until = float("-inf")  # clock: audio or silence is known up to here
         self._taken = 0  # samples up to here are in utterances or parts already
+        self._spoken = 0  # samples up to here hold the words of those, without the padding
         self._extending = False  # the speech now continues a turn: its audio joins on to what was taken
         self._unanswered: FloatAudio | None = None  # 16 kHz: said, but nobody has heard an answer yet
 
@@ -178,7 +179,7 @@ class VADHandler(BaseHandler):
         yield from self._seal(turn)
         frame = self._model.frame
         audio = self._take_audio(event.start * frame, event.end * frame)
-        self._extending = True
+        self._extending, self._spoken = True, event.end * frame
         logger.debug("a long turn: a part of %.1f s goes ahead", len(audio) / STT_RATE)
         yield SpeechPart(turn, audio)
 
@@ -187,6 +188,7 @@ class VADHandler(BaseHandler):
         turns, frame = self.context.turns, self._model.frame
         end = (max(event.last_voiced, event.start) + 1) * frame
         audio = self._take_audio(event.start * frame, min(end + self._pad, self._judged))
+        self._spoken = end
         if self._unanswered is not None:
             if len(self._unanswered) + len(audio) > LONGEST_PART_S * STT_RATE:
                 yield from self._seal(turns.next_turn())
@@ -210,6 +212,7 @@ class VADHandler(BaseHandler):
 
     def _take_audio(self, start: int, end: int) -> FloatAudio:
         """16 kHz audio with its pre-roll; where the turn goes on, joined without a seam to what was taken before."""
-        begin = max(self._taken, start - max(self._gap, self._pad)) if self._extending else start - self._pad
+        earliest = self._taken if self._extending else self._spoken  # no word stands in two turns
+        begin = max(earliest, start - (max(self._gap, self._pad) if self._extending else self._pad))
         self._taken = end
         return resample(self._timeline.audio(max(0, begin), end), self._model.rate, STT_RATE)
