@@ -43,7 +43,7 @@ class WhisperSTTHandlerArguments:
     stt_compile_mode: str | None = field(
         default=None,
         metadata={
-            "help": "torch.compile mode; accepted, no effect yet.",
+            "help": "torch.compile mode of encoder and decoder; on a CPU all are default.",
             "choices": (None, "default", "reduce-overhead", "max-autotune"),
         },
     )

@@ -2,33 +2,30 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache, TextStreamer
+from transformers import AutoModelForCausalLM, AutoTokenizer, StaticCache, TextStreamer
 
 from handlers.base import Live
 from handlers.chat_template import ChatTemplate
-from handlers.generation import StaleCriteria, note_compile_mode, sampling_options
+from handlers.compilation import Compilation, usable_mode
+from handlers.generation import StaleCriteria, sampling_options
+from handlers.prompt_cache import FixedCaches, GrowingCaches, PromptCaches, Session, keep_read_tokens
 from utils.bundled_models import resolve_model
 from utils.chat import Chat
 from utils.devices import resolve_dtype
-from utils.engine_thread import Emit, EngineThread
+from utils.engine_thread import Emit, EngineThread, always
 
 logger = logging.getLogger(__name__)
 
 UNBOUNDED_CONTEXT = 1 << 20  # tokens, for a model whose config names no limit
-
-
-@dataclass
-class Session:
-    """One conversation's prompt in the model: the tokens whose keys and values `cache` holds."""
-
-    tokens: list[int] = field(default_factory=list)
-    cache: DynamicCache | None = None
+COMPILED_LENGTHS = (1_024, 4_096)  # tokens; each takes memory, and a compilation of its own at the start
+WARM_UP_TOKENS = 4
+FORGETS_POSITION = "phi3"  # its class does not hand `cache_position` on, and so says that it can't have a static cache
 
 
 class LanguageModelEngine:
@@ -49,7 +46,6 @@ class LanguageModelEngine:
         chat_size: int,
         gen_kwargs: dict[str, Any],
     ) -> None:
-        note_compile_mode("lm", compile_mode)
         folder = resolve_model(model_name)
         self._thread = thread
         self._device = device
@@ -59,7 +55,7 @@ class LanguageModelEngine:
         self._model = (
             AutoModelForCausalLM.from_pretrained(
                 folder,
-                torch_dtype=resolve_dtype(torch_dtype, device),
+                torch_dtype=resolve_dtype(torch_dtype, device, bfloat16_on_cpu=True),
                 trust_remote_code=trust_remote_code,
             )
             .to(device)
@@ -67,9 +63,13 @@ class LanguageModelEngine:
         )
         self._gen_kwargs = sampling_options(gen_kwargs)
         self._streams = self._gen_kwargs.get("num_beams", 1) == 1
-        self._reuses_cache = self._streams and _has_dynamic_cache(self._model)
+        self._caches: PromptCaches | None = None
+        if self._streams and _has_dynamic_cache(self._model):
+            self._caches = GrowingCaches()
         self._gen_kwargs.update(eos_token_id=self._end_tokens(), pad_token_id=self._pad_token())
-        self._warm_up()
+        self._context_length = _context_length(self._model)
+        if (mode := usable_mode("lm", compile_mode, device)) is None or not self._compile(mode):
+            self._warm_up()
 
     def new_chat(self) -> Chat:
         """The history of a new conversation."""
@@ -84,10 +84,22 @@ class LanguageModelEngine:
         """The reply's text in pieces, as it is generated; ends early when `live` turns false."""
         return self._thread.stream(lambda emit: self._reply(session, chat, user_text, live, emit), live)
 
-    @torch.inference_mode()
     def _reply(self, session: Session, chat: Chat, user_text: str, live: Live, emit: Emit[str]) -> None:
         prompt = self._prompt(chat, user_text)
-        cache = self._prepare_cache(session, prompt)
+        self._generate(session, prompt, live, emit, self._gen_kwargs, self._most_new_tokens)
+
+    @torch.inference_mode()
+    def _generate(
+        self,
+        session: Session,
+        prompt: list[int],
+        live: Live,
+        emit: Emit[str],
+        options: dict[str, Any],
+        new_tokens: int,
+    ) -> None:
+        """new_tokens: so many may follow the prompt in the cache."""
+        cache = self._caches and self._caches.prepare(session, prompt, new_tokens)
         streamer = _Streamer(self._tokenizer, prompt, emit)
         ids = torch.tensor([prompt], device=self._device)
         try:
@@ -97,16 +109,17 @@ class LanguageModelEngine:
                 stopping_criteria=[StaleCriteria(live)],
                 **({"past_key_values": cache} if cache is not None else {}),
                 **({"streamer": streamer} if self._streams else {}),
-                **self._gen_kwargs,
+                **options,
             )
         finally:
-            self._keep_cache(session, cache, streamer.tokens)
+            if cache is not None:
+                keep_read_tokens(session, streamer.tokens)
         if not self._streams:
             emit(self._tokenizer.decode(output[0, len(prompt) :], skip_special_tokens=True))
 
     def _prompt(self, chat: Chat, user_text: str) -> list[int]:
         """The prompt's tokens, with so much of the history as the model's context has room for."""
-        room = self._context_length() - int(self._gen_kwargs.get("max_new_tokens", 0))
+        room = self._context_length - self._most_new_tokens
         prompt = self._template.tokens(chat.messages(user_text))
         while len(prompt) > room and chat.drop_oldest():
             prompt = self._template.tokens(chat.messages(user_text))
@@ -115,26 +128,9 @@ class LanguageModelEngine:
             prompt = prompt[-room:]
         return prompt
 
-    def _prepare_cache(self, session: Session, prompt: list[int]) -> DynamicCache | None:
-        """Keep of the cache what this prompt begins with; the model reads only the rest of it."""
-        if not self._reuses_cache:
-            return None
-        kept = _common_prefix(session.tokens, prompt[:-1])
-        if session.cache is None or not kept:
-            session.cache, kept = DynamicCache(), 0
-        else:
-            session.cache.crop(kept)
-        session.tokens = prompt[:kept]
-        logger.debug("prompt of %d tokens, %d of them cached", len(prompt), kept)
-        return session.cache
-
-    def _keep_cache(self, session: Session, cache: DynamicCache | None, tokens: list[int]) -> None:
-        """Also when generation broke off: the cache holds whole tokens, each one that a forward pass has read."""
-        if cache is not None:
-            session.tokens = tokens[: cache.get_seq_length()]
-
-    def _context_length(self) -> int:
-        return int(getattr(self._model.config, "max_position_embeddings", None) or UNBOUNDED_CONTEXT)
+    @property
+    def _most_new_tokens(self) -> int:
+        return int(self._gen_kwargs.get("max_new_tokens", 0))
 
     def _end_tokens(self) -> list[int]:
         own = self._model.generation_config.eos_token_id
@@ -145,13 +141,31 @@ class LanguageModelEngine:
         pad = self._tokenizer.pad_token_id
         return int(pad if pad is not None else self._end_tokens()[0])
 
-    def _warm_up(self) -> None:
-        session, chat = self.new_session(), self.new_chat()
-        limit = min(4, int(self._gen_kwargs.get("max_new_tokens", 4)))
-        options, self._gen_kwargs = self._gen_kwargs, {**self._gen_kwargs, "max_new_tokens": limit}
-        self._gen_kwargs.pop("min_new_tokens", None)
-        self._reply(session, chat, "Hello.", lambda: True, lambda _: None)
-        self._gen_kwargs = options
+    def _warm_up(self, cache_length: int = 0) -> None:
+        """Answer something in a few tokens. cache_length: in the cache of this length, where lengths are fixed."""
+        tokens = min(WARM_UP_TOKENS, self._most_new_tokens or WARM_UP_TOKENS)
+        options = {**self._gen_kwargs, "max_new_tokens": tokens, "min_new_tokens": tokens}
+        prompt = self._prompt(self.new_chat(), "Hello.")
+        self._generate(Session(), prompt, always, lambda _: None, options, max(tokens, cache_length - len(prompt)))
+
+    def _compile(self, mode: str) -> bool:
+        """Compile the step that makes one token, for each length of cache. False: this model, or machine, can't."""
+        if not isinstance(self._caches, GrowingCaches) or not _can_be_static(self._model):
+            logger.warning("--lm_compile_mode: this model, or its beams, have no cache of fixed length: uncompiled")
+            return False
+        uncompiled = self._caches, self._context_length
+        longest = min(self._context_length, max(COMPILED_LENGTHS[-1], 2 * self._most_new_tokens))
+        lengths = [*(length for length in COMPILED_LENGTHS if length < longest), longest]
+        self._caches = FixedCaches(self._model.config, lengths, self._device, self._model.dtype)
+        self._context_length = longest
+        if self._model.config.model_type == FORGETS_POSITION:
+            _hand_position_on(self._model)
+        compilation = Compilation("lm", mode)
+        compilation.add(self._model, _makes_one_token, "logits")
+        if compilation.warmed_up([functools.partial(self._warm_up, length) for length in lengths]):
+            return True
+        self._caches, self._context_length = uncompiled
+        return False
 
 
 class _Streamer(TextStreamer):
@@ -183,8 +197,26 @@ def _has_dynamic_cache(model: Any) -> bool:
     )
 
 
-def _common_prefix(first: list[int], second: list[int]) -> int:
-    for index, (a, b) in enumerate(zip(first, second, strict=False)):
-        if a != b:
-            return index
-    return min(len(first), len(second))
+def _can_be_static(model: Any) -> bool:
+    return bool(model._supports_static_cache) or model.config.model_type == FORGETS_POSITION
+
+
+def _hand_position_on(model: Any) -> None:
+    """Otherwise the layers would ask the cache for its length, which compiled code can't know."""
+    inner = model.model.forward
+
+    @functools.wraps(inner)
+    def forward(*args: Any, position_ids: torch.Tensor, **kwargs: Any) -> Any:
+        return inner(*args, position_ids=position_ids, **{**kwargs, "cache_position": position_ids[0]})
+
+    model.model.forward = forward
+
+
+def _makes_one_token(arguments: dict[str, Any]) -> bool:
+    """Whether these arguments of the model's forward have the one shape that is compiled."""
+    ids, cache = arguments.get("input_ids"), arguments.get("past_key_values")
+    return ids is not None and ids.shape[1] == 1 and isinstance(cache, StaticCache)
+
+
+def _context_length(model: Any) -> int:
+    return int(getattr(model.config, "max_position_embeddings", None) or UNBOUNDED_CONTEXT)

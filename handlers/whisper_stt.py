@@ -21,13 +21,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from transformers import WhisperForConditionalGeneration, WhisperProcessor
+from transformers import EncoderDecoderCache, WhisperForConditionalGeneration, WhisperProcessor
 
 from handlers.base import BaseHandler, Live
-from handlers.generation import StaleCriteria, note_compile_mode
+from handlers.compilation import Compilation, usable_mode
+from handlers.generation import StaleCriteria
 from utils.bundled_models import resolve_model
 from utils.devices import resolve_dtype
-from utils.engine_thread import EngineThread
+from utils.engine_thread import EngineThread, always
 from utils.messages import FloatAudio, Message, SpeechPart, Transcript, Utterance
 
 logger = logging.getLogger(__name__)
@@ -41,13 +42,15 @@ LONG_FORM_TEMPERATURES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)  # section 4.5: retried 
 
 
 class _NoSpeechProbe:
-    """Reads the probability of <|nospeech|> off the first decoder pass, whose first position is the start token."""
+    """Reads the probability of <|nospeech|> off the first decoder pass, whose first position is the start token.
+
+    Then it goes: a hook in a compiled step would have it compiled anew.
+    """
 
     def __init__(self, model: WhisperForConditionalGeneration, token: int | None) -> None:
         self._model = model
         self._token = token
         self.probability = 0.0
-        self._seen = False
 
     def __enter__(self) -> _NoSpeechProbe:
         self._hook = self._model.proj_out.register_forward_hook(self._look)
@@ -57,9 +60,9 @@ class _NoSpeechProbe:
         self._hook.remove()
 
     def _look(self, module: torch.nn.Module, inputs: Any, logits: torch.Tensor) -> None:
-        if not self._seen and self._token is not None:
+        self._hook.remove()
+        if self._token is not None:
             self.probability = float(logits[0, 0].float().softmax(-1)[self._token])
-        self._seen = True
 
 
 class WhisperEngine:
@@ -77,24 +80,50 @@ class WhisperEngine:
         no_speech_threshold: float,
         logprob_threshold: float,
     ) -> None:
-        note_compile_mode("stt", compile_mode)
         folder = resolve_model(model_name)
         self._thread = thread
         self._device = device
-        self._dtype = resolve_dtype(torch_dtype, device)
+        self._dtype = resolve_dtype(torch_dtype, device, bfloat16_on_cpu=True)
         self._processor = WhisperProcessor.from_pretrained(folder)
         self._model = WhisperForConditionalGeneration.from_pretrained(folder, torch_dtype=self._dtype).to(device).eval()
         self._no_speech_threshold = no_speech_threshold
         self._logprob_threshold = logprob_threshold
         self._gen_kwargs = _generation_options(gen_kwargs, _is_multilingual(self._model))
         self._scored = copy.deepcopy(self._model.generation_config)
-        self._scored.update(return_dict_in_generate=True, output_scores=True, return_legacy_cache=True)
+        self._scored.update(return_dict_in_generate=True, output_scores=True, return_legacy_cache=compile_mode is None)
         self._no_speech_token = self._find_no_speech_token()
-        self._transcribe(np.zeros(RATE, dtype=np.float32), lambda: True)  # warm-up: the first utterance is not slower
+        if (mode := usable_mode("stt", compile_mode, device)) is None or not self._compile(mode):
+            self._warm_up()
 
     def transcribe(self, audio: FloatAudio, live: Live) -> str:
         """The words in float32 [n], 16 kHz; "" where there is no speech. CancelledError when `live` turns false."""
         return self._thread.call(lambda: self._transcribe(audio, live), live)
+
+    def _warm_up(self) -> None:
+        """Hear a second of silence, so that the first utterance is not slower than the others."""
+        self._transcribe(np.zeros(RATE, dtype=np.float32), always)
+
+    def _compile(self, mode: str) -> bool:
+        """Compile the encoder and the decoder's step that makes one token. False: not with beams, or not here."""
+        if self._gen_kwargs.get("num_beams", 1) > 1:
+            logger.warning("--stt_compile_mode: a search with beams has no cache of fixed length: uncompiled")
+            return False
+        for options in (self._scored, self._model.generation_config):
+            options.cache_implementation = "static"
+        compilation = Compilation("stt", mode)
+        compilation.add(self._model.model.encoder, _is_whole_window, "last_hidden_state")
+        compilation.add(self._model, _makes_one_token, "logits")
+        if compilation.warmed_up([self._warm_up_both_ways]):
+            return True
+        for options in (self._scored, self._model.generation_config):
+            options.cache_implementation = None
+        return False
+
+    def _warm_up_both_ways(self) -> None:
+        """As short utterances are decoded, and those over 30 s."""
+        rng = np.random.default_rng(0)
+        for seconds in (1, WINDOW_S + 1):
+            self._transcribe(rng.normal(0, 0.1, seconds * RATE).astype(np.float32), always)
 
     def _find_no_speech_token(self) -> int | None:
         """<|nospeech|>, spelled <|nocaptions|> in older checkpoints, comes right before <|notimestamps|>."""
@@ -154,6 +183,20 @@ class WhisperEngine:
 
     def _text(self, tokens: torch.Tensor) -> str:
         return str(self._processor.tokenizer.decode(tokens.tolist(), skip_special_tokens=True)).strip()
+
+
+def _is_whole_window(arguments: dict[str, Any]) -> bool:
+    """The encoder always hears 30 s."""
+    return True
+
+
+def _makes_one_token(arguments: dict[str, Any]) -> bool:
+    """Whether these arguments of the model's forward have the one shape of the decoder that is compiled.
+
+    The pass that reads the encoder's keys and values into the cache is another, also where its prompt is one token.
+    """
+    ids, cache = arguments["decoder_input_ids"], arguments.get("past_key_values")
+    return ids.shape[1] == 1 and isinstance(cache, EncoderDecoderCache) and bool(cache.is_updated.get(0))
 
 
 def _compression_ratio(text: str) -> float:

@@ -134,7 +134,7 @@ def test_two_conversations_do_not_share_a_cache(engine):
 
 
 def test_history_that_does_not_fit_is_dropped(engine, monkeypatch):
-    monkeypatch.setattr(type(engine), "_context_length", lambda self: 150)
+    monkeypatch.setattr(engine, "_context_length", 150)
     chat = engine.new_chat()
     for turn in range(8):
         chat.record(f"Question {turn}?", "An answer of some length, to fill the context with words.")

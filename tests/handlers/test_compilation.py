@@ -1,0 +1,190 @@
+"""Compiled models: they say what the uncompiled ones say, and nothing is compiled again after warm-up."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import numpy as np
+import pytest
+import torch
+from torch._dynamo.utils import counters
+
+from handlers import compilation, language_model_engine
+from handlers.compilation import Compilation, usable_mode
+from handlers.language_model_engine import LanguageModelEngine
+from handlers.prompt_cache import FixedCaches, GrowingCaches
+from handlers.whisper_stt import WhisperEngine
+from tests.lm_checkpoint import build_checkpoint
+from utils.engine_thread import EngineThread, always
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")  # torch's compiler warns of torch
+QUESTIONS = ["What is the capital of France?", "And of Italy?", "Why is the sky blue, and the sea, and a whale?", "No."]
+LM = {
+    "device": "cpu", "torch_dtype": "float32", "trust_remote_code": False, "user_role": "user",
+    "init_chat_role": None, "init_chat_prompt": "", "chat_size": 10,
+}  # fmt: skip
+STT = {
+    "model_name": "bundled:whisper-tiny.en", "device": "cpu", "torch_dtype": "float32", "no_speech_threshold": 0.6,
+    "logprob_threshold": -1.0,
+}  # fmt: skip
+HEARING = {"max_new_tokens": 128, "num_beams": 1, "return_timestamps": False, "task": "transcribe", "language": "en"}
+
+
+@pytest.fixture
+def thread():
+    made = EngineThread("compiled")
+    yield made
+    assert made.close(60)
+    torch.compiler.reset()
+
+
+def language_model(thread, model, mode, **generation) -> LanguageModelEngine:
+    options = {**LM, "model_name": str(model), "compile_mode": mode, "gen_kwargs": {"max_new_tokens": 12, **generation}}
+    return thread.call(lambda: LanguageModelEngine(thread, **options))
+
+
+def whisper(thread, mode, **generation) -> WhisperEngine:
+    options = {**STT, "compile_mode": mode, "gen_kwargs": {**HEARING, **generation}}
+    return thread.call(lambda: WhisperEngine(thread, **options))
+
+
+def conversation(engine, turns=8) -> list[str]:
+    """A conversation that grows; every third reply is interrupted."""
+    chat, session, replies = engine.new_chat(), engine.new_session(), []
+    for turn in range(turns):
+        question = QUESTIONS[turn % len(QUESTIONS)]
+        stream = engine.stream(session, chat, question, always)
+        if turn % 3 == 2:
+            text = next(stream)
+            stream.close()
+        else:
+            text = "".join(stream)
+        replies.append(text)
+        chat.record(question, text, interrupted=turn % 3 == 2)
+    return replies
+
+
+def graphs() -> int:
+    """How many have been compiled."""
+    return counters["stats"]["unique_graphs"]
+
+
+@pytest.mark.parametrize(
+    ("mode", "device", "used", "line"),
+    [
+        (None, "cpu", None, None),
+        (None, "cuda", None, None),
+        ("default", "cpu", "default", None),
+        ("reduce-overhead", "cpu", "default", "default is used instead"),
+        ("max-autotune", "cpu", "default", "default is used instead"),
+        ("default", "cuda", "default", None),
+        ("reduce-overhead", "cuda:1", "reduce-overhead", None),
+        ("max-autotune", "cuda", "max-autotune", None),
+        ("default", "mps", None, "no effect on mps"),
+    ],
+)
+def test_the_mode_is_what_the_device_can_do(mode, device, used, line, caplog):
+    assert usable_mode("lm", mode, device) == used
+    assert [line in record.message for record in caplog.records] == ([True] if line else [])
+
+
+def test_without_a_compiler_a_cpu_runs_uncompiled(monkeypatch, caplog):
+    monkeypatch.setattr(compilation.shutil, "which", lambda name: None)
+    monkeypatch.setattr(sys, "platform", "linux")
+    assert usable_mode("stt", "default", "cpu") is None
+    assert usable_mode("stt", "default", "cuda") == "default"
+    assert [record.message for record in caplog.records] == [
+        "--stt_compile_mode default needs a C++ compiler (apt install g++): the model runs uncompiled"
+    ]
+
+
+def test_what_does_not_compile_runs_uncompiled(monkeypatch, caplog):
+    def broken(*args, **kwargs):
+        raise RuntimeError("no such\nkernel")
+
+    monkeypatch.setattr(torch, "compile", lambda forward, **options: broken)
+    module = torch.nn.Linear(2, 2)
+    eager = module.forward
+    made = Compilation("lm", "default")
+    made.add(module, lambda arguments: True, "logits")
+    assert not made.warmed_up([lambda: module(torch.zeros(1, 2))])
+    assert module.forward == eager
+    [record] = [record for record in caplog.records if record.levelno >= logging.WARNING]
+    assert record.message.endswith("the model runs uncompiled: RuntimeError: no such kernel")
+
+
+@pytest.mark.parametrize(("model_type", "changes"), [("llama", {}), ("phi3", {}), ("gemma", {"head_dim": 8})])
+def test_a_compiled_language_model_says_the_same(tmp_path, thread, monkeypatch, model_type, changes):
+    monkeypatch.setattr(language_model_engine, "COMPILED_LENGTHS", (64, 512))
+    folder = build_checkpoint(tmp_path, model_type, **changes)
+    expected = conversation(language_model(thread, folder, None))
+    before = graphs()
+    engine = language_model(thread, folder, "default")
+    assert isinstance(engine._caches, FixedCaches)
+    warm = graphs()
+    assert warm - before == 2  # one for each length of the cache
+    assert conversation(engine) == expected
+    assert conversation(engine) == expected
+    assert graphs() == warm
+
+
+def test_conversations_that_take_turns_do_not_share_a_cache(tmp_path, thread, monkeypatch):
+    monkeypatch.setattr(language_model_engine, "COMPILED_LENGTHS", (256,))
+    engine = language_model(thread, build_checkpoint(tmp_path, "llama"), "reduce-overhead")
+    chats, sessions = [engine.new_chat() for _ in range(2)], [engine.new_session() for _ in range(2)]
+    chats[0].record("My name is Bob.", "Hello Bob.")
+    alone = ["".join(engine.stream(engine.new_session(), chat, QUESTIONS[0], always)) for chat in chats]
+    for _ in range(2):
+        for chat, session, expected in zip(chats, sessions, alone, strict=True):
+            assert "".join(engine.stream(session, chat, QUESTIONS[0], always)) == expected
+
+
+def test_history_that_does_not_fit_the_longest_cache_is_dropped(tmp_path, thread, monkeypatch):
+    monkeypatch.setattr(language_model_engine, "COMPILED_LENGTHS", (64, 128))
+    engine = language_model(thread, build_checkpoint(tmp_path, "llama"), "default")
+    conversation(engine, 10)
+    assert engine._context_length == 128
+
+
+def test_beams_and_unknown_caches_run_uncompiled(tmp_path, thread, caplog):
+    folder = build_checkpoint(tmp_path, "llama")
+    engine = language_model(thread, folder, "default", num_beams=2)
+    assert engine._caches is None
+    assert conversation(engine, 1)[0]
+    engine = language_model(thread, build_checkpoint(tmp_path / "gpt", "gpt_neox"), "default")
+    assert isinstance(engine._caches, GrowingCaches | None)
+    assert sum("uncompiled" in record.message for record in caplog.records) == 2
+
+
+def test_the_real_language_model_compiled_says_the_same(thread, monkeypatch):
+    monkeypatch.setattr(language_model_engine, "COMPILED_LENGTHS", (512,))
+    name = "bundled:smollm2-135m-instruct"
+    expected = conversation(language_model(thread, name, None, max_new_tokens=30), 4)
+    engine = language_model(thread, name, "default", max_new_tokens=30)
+    warm = graphs()
+    assert conversation(engine, 4) == expected
+    assert "Paris" in expected[0]
+    assert graphs() == warm
+
+
+def test_a_compiled_whisper_hears_the_same(thread, say, caplog):
+    utterances = [say(text) for text in ("What is the capital of France?", "Yes.", "Tell me a story about a dog.")]
+    utterances += [np.zeros(16_000, dtype=np.float32), np.concatenate([*utterances] * 7)]
+    uncompiled = whisper(thread, None)
+    expected = [uncompiled.transcribe(audio, always) for audio in utterances]
+    before = graphs()
+    engine = whisper(thread, "max-autotune")
+    assert sum("default is used instead" in record.message for record in caplog.records) == 1
+    warm = graphs()
+    assert warm - before == 2  # the encoder, and the decoder's step
+    assert [engine.transcribe(audio, always) for audio in utterances] == expected
+    assert "France" in expected[0]
+    assert len(expected[-1]) > 300
+    assert graphs() == warm
+
+
+def test_whisper_with_beams_runs_uncompiled(thread, say, caplog):
+    engine = whisper(thread, "default", num_beams=2)
+    assert "France" in engine.transcribe(say("What is the capital of France?"), always)
+    assert sum("uncompiled" in record.message for record in caplog.records) == 1
