@@ -8,22 +8,19 @@ Prints what was heard (USER: …), what was answered (ASSISTANT: …), the laten
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
-import wave
 from pathlib import Path
 
-import numpy as np
-
 from handlers.vad import SileroModel
-from utils.bundled_models import resolve_model
+from utils.bundled_voice import BundledVoice
 from utils.local_server import ROOT, LocalServer, ServerFailed, free_ports
-from utils.messages import FloatAudio
 from utils.resampling import resample
-from utils.wire_protocol import FULL_SCALE
+from utils.wav_files import WavWriter, read_wav
+from utils.wire_protocol import SAMPLE_BYTES, encode, to_pcm
 
 QUESTION = "What is the capital of France?"
-VOICE = "bundled:piper-en_US-joe-medium"
 OUT = ROOT / "out"
 VOICED_S = 0.3  # a reply with less speech in it is none
 CLIENT_TIMEOUT_S = 120
@@ -70,27 +67,17 @@ def converse(question: Path, reply: Path, seen: list[str]) -> None:
 
 def say(text: str, path: Path) -> None:
     """Speak `text` into a WAV file, with half a second of silence before it, as a person would."""
-    from piper import PiperVoice
-
-    voice = PiperVoice.load(next(Path(resolve_model(VOICE)).glob("*.onnx")))
-    chunks = [chunk.audio_int16_array for chunk in voice.synthesize(text)]
-    rate = voice.config.sample_rate
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(rate)
-        file.writeframes(np.concatenate([np.zeros(rate // 2, dtype=np.int16), *chunks]).tobytes())
+    voice = BundledVoice()
+    with contextlib.closing(WavWriter(path, voice.rate)) as file:
+        file.write(bytes(voice.rate // 2 * SAMPLE_BYTES) + encode(to_pcm(voice.say(text))))
 
 
 def voiced_seconds(path: Path) -> float:
     """How much of a WAV file is speech, by silero-vad; 0 where there is no file."""
     if not path.exists():
         return 0.0
-    with wave.open(str(path), "rb") as file:
-        rate = file.getframerate()
-        samples = np.frombuffer(file.readframes(file.getnframes()), dtype="<i2")
     model = SileroModel(16_000)
-    audio: FloatAudio = resample(samples.astype(np.float32) / np.float32(FULL_SCALE), rate, model.rate)
+    audio = resample(*read_wav(path), model.rate)
     state, voiced = model.initial_state(), 0
     for start in range(0, len(audio) - model.frame + 1, model.frame):
         probability, state = model.step(audio[start : start + model.frame], state)

@@ -77,6 +77,7 @@ class BaseHandler(ABC):
         if not isinstance(message, self.handles):
             self._emit(message)
             return
+        self.context.records.taken(message)
         try:
             with contextlib.closing(self._outputs(message, live)) as outputs:
                 for output in outputs:

@@ -211,12 +211,14 @@ def test_metrics_are_one_object_a_turn(server):
     answered = [turn for turn in turns if turn["voice_to_voice_ms"] is not None]
     assert len(answered) >= len(QUESTIONS)
     assert set(turns[0]) == {
-        "turn", "commit_ms", "stt_ms", "lm_first_sentence_ms", "tts_first_audio_ms", "voice_to_voice_ms",
+        "turn", "commit_ms", "stt_ms", "lm_first_sentence_ms", "tts_first_audio_ms",
+        "between_stages_ms", "voice_to_voice_ms",
         "reply_audio_ms", "interrupted",
     }  # fmt: skip
     for turn in answered[: len(QUESTIONS)]:
         stages = [turn[k] for k in ("commit_ms", "stt_ms", "lm_first_sentence_ms", "tts_first_audio_ms")]
         assert sum(stages) <= turn["voice_to_voice_ms"] + 1
+        assert 0 <= turn["between_stages_ms"] <= turn["voice_to_voice_ms"]
     assert any(turn["interrupted"] for turn in turns)
 
 

@@ -17,6 +17,8 @@ class TurnMetrics:
 
     commit_ms: last voiced sample → turn committed (the silence window). stt_ms: → transcript.
     lm_first_sentence_ms: → first whole sentence of the reply. tts_first_audio_ms: → its first audio.
+    between_stages_ms: of all these, what passed in queues and between threads: from where a stage gave its first
+    output to where the next one, at last the socket, had it in hand.
     voice_to_voice_ms: last voiced sample → first byte of the reply sent.
     reply_audio_ms: how much audio of the reply was sent. interrupted: the user spoke over it, or hung up.
     """
@@ -26,6 +28,7 @@ class TurnMetrics:
     stt_ms: float | None
     lm_first_sentence_ms: float | None
     tts_first_audio_ms: float | None
+    between_stages_ms: float | None
     voice_to_voice_ms: float | None
     reply_audio_ms: float
     interrupted: bool

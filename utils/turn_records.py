@@ -1,8 +1,8 @@
 """What happened in each turn: when each stage was done, what was said, what was heard of the reply.
 
-The base loop reports every message that a stage gives out (`observe`), the sender what it plays, and `Turns` the end
-of each attempt. From these come the chat's history (what the listener heard, not what the model made), the lines on
-stdout and the metrics.
+The base loop reports every message that a stage gives out (`observe`) or begins on (`taken`), the sender what it
+plays, and `Turns` the end of each attempt. From these come the chat's history (what the listener heard, not what the
+model made), the lines on stdout and the metrics.
 """
 
 from __future__ import annotations
@@ -27,6 +27,13 @@ class PlayingPosition(Protocol):
         """Samples of this reply that have been heard."""
 
 
+HANDED_OVER: dict[type, str] = {
+    Utterance: "committed_at",
+    Transcript: "transcript_at",
+    Sentence: "first_sentence_at",
+}  # when the first message of each type that a model works on was given out
+
+
 @dataclass
 class _Record:
     last_voiced_at: float
@@ -35,6 +42,7 @@ class _Record:
     first_sentence_at: float | None = None
     first_audio_at: float | None = None
     first_byte_at: float | None = None
+    waited_s: dict[str, float] = field(default_factory=dict)  # from HANDED_OVER to taken
     user_text: str = ""
     sentences: list[SpokenSentence] = field(default_factory=list)
     position: PlayingPosition | None = None
@@ -82,6 +90,16 @@ class TurnRecords:
                 record.first_sentence_at = record.first_sentence_at or now
             elif isinstance(message, ReplyAudio) and len(message.samples):
                 record.first_audio_at = record.first_audio_at or now
+
+    def taken(self, message: Message) -> None:
+        """A stage begins on `message`: note how long it waited, once for each kind."""
+        if (handed_over := HANDED_OVER.get(type(message))) is None:
+            return
+        now = self._clock()
+        with self._lock:
+            record = self._records.get(getattr(message, "attempt", -1))
+            if record is not None:
+                record.waited_s.setdefault(handed_over, now - getattr(record, handed_over))
 
     # --- reported by the sender
 
@@ -170,12 +188,15 @@ def _metrics(ended: Ended, record: _Record) -> TurnMetrics:
     def between(start: float | None, end: float | None) -> float | None:
         return None if start is None or end is None else round(max(0.0, end - start) * 1000, 1)
 
+    last_leg = between(record.first_audio_at, record.first_byte_at)
+    waited = 1_000 * sum(record.waited_s.values())
     return TurnMetrics(
         turn=ended.turn,
         commit_ms=between(record.last_voiced_at, record.committed_at),
         stt_ms=between(record.committed_at, record.transcript_at),
         lm_first_sentence_ms=between(record.transcript_at, record.first_sentence_at),
         tts_first_audio_ms=between(record.first_sentence_at, record.first_audio_at),
+        between_stages_ms=None if last_leg is None else round(waited + last_leg, 1),
         voice_to_voice_ms=between(record.last_voiced_at, record.first_byte_at),
         reply_audio_ms=round(record.sent / REPLY_RATE * 1000, 1),
         interrupted=_interrupted(ended),

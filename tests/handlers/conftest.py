@@ -28,6 +28,9 @@ class Records:
     def observe(self, message: Message) -> None:
         self.observed.append(message)
 
+    def taken(self, message: Message) -> None:
+        pass
+
 
 class Stage:
     """One stage on a thread of its own."""

@@ -86,7 +86,7 @@ def test_an_answered_turn(tmp_path):
     assert [json.loads(line) for line in (tmp_path / "turns.jsonl").read_text().splitlines()] == [
         {
             "turn": 1, "commit_ms": 250.0, "stt_ms": 400.0, "lm_first_sentence_ms": 300.0, "tts_first_audio_ms": 100.0,
-            "voice_to_voice_ms": 1050.0, "reply_audio_ms": 2000.0, "interrupted": False,
+            "between_stages_ms": 0.0, "voice_to_voice_ms": 1050.0, "reply_audio_ms": 2000.0, "interrupted": False,
         }
     ]  # fmt: skip
 
@@ -169,7 +169,7 @@ def test_a_metrics_file_that_cannot_be_written_is_said_at_once(tmp_path):
 
 
 def test_the_line_of_a_turn_that_did_not_come_far():
-    line = latency_line(TurnMetrics(3, 250.4, None, None, None, None, 0.0, False))
+    line = latency_line(TurnMetrics(3, 250.4, None, None, None, None, None, 0.0, False))
     assert line == (
         "LATENCY: turn 3: silence window 250 ms, STT -, LM first sentence -, TTS first audio -, total -; reply 0.0 s"
     )

@@ -179,11 +179,17 @@ def test_the_figures_are_those_of_the_clock(tmp_path):
     turns.subscribe(records.report)
     attempt = turns.begin()
     turns.commit(attempt)
+    utterance, transcript = Utterance(attempt, 1, np.zeros(0, dtype=np.float32), 50.0), Transcript(attempt, 1, "Hi.")
+    sentences = [Sentence(attempt, "Yes. ", "Yes."), Sentence(attempt, "No.", "No.")]
     steps = [
-        (0.25, lambda: records.observe(Utterance(attempt, 1, np.zeros(0, dtype=np.float32), 50.0))),
-        (0.125, lambda: records.observe(Transcript(attempt, 1, "Hi."))),
-        (0.5, lambda: records.observe(Sentence(attempt, "Yes. ", "Yes."))),
-        (1.0, lambda: records.observe(Sentence(attempt, "No.", "No."))),  # only the first counts
+        (0.25, lambda: records.observe(utterance)),
+        (0.0625, lambda: records.taken(utterance)),
+        (0.0625, lambda: records.observe(transcript)),
+        (0.125, lambda: records.taken(transcript)),
+        (0.375, lambda: records.observe(sentences[0])),
+        (0.25, lambda: records.taken(sentences[0])),
+        (0.75, lambda: records.observe(sentences[1])),  # only the first counts
+        (0.0, lambda: records.taken(sentences[1])),
         (0.0625, lambda: records.observe(ReplyAudio(attempt, np.zeros(0, dtype=np.int16), "Yes. ", False))),  # no audio
         (0.0625, lambda: records.observe(ReplyAudio(attempt, np.ones(4, dtype=np.int16), "", True))),
         (0.0, lambda: turns.play(attempt)),
@@ -198,7 +204,8 @@ def test_the_figures_are_those_of_the_clock(tmp_path):
     file.close()
     assert json.loads((tmp_path / "turns.jsonl").read_text()) == {
         "turn": 1, "commit_ms": 250.0, "stt_ms": 125.0, "lm_first_sentence_ms": 500.0, "tts_first_audio_ms": 1_125.0,
-        "voice_to_voice_ms": 2_500.0, "reply_audio_ms": 1_000.0, "interrupted": True,
+        "between_stages_ms": 62.5 + 125 + 250 + 500, "voice_to_voice_ms": 2_500.0, "reply_audio_ms": 1_000.0,
+        "interrupted": True,
     }  # fmt: skip
 
 

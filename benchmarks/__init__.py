@@ -1,0 +1,1 @@
+"""Runnable measurements: each prints a table and, as its last line, one JSON object. Nothing here asserts a time."""

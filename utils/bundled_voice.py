@@ -1,0 +1,29 @@
+"""The bundled Piper voice, speaking by itself: for whoever asks the assistant something without a person."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from utils.bundled_models import resolve_model
+from utils.messages import FloatAudio
+from utils.resampling import resample
+
+VOICE = "bundled:piper-en_US-joe-medium"
+
+
+class BundledVoice:
+    """Needs piper-tts (requirements-piper.txt) and the bundled models. rate: of what it says, Hz."""
+
+    def __init__(self, rate: int = 16_000) -> None:
+        from piper import PiperVoice, SynthesisConfig
+
+        self.rate = rate
+        self._voice = PiperVoice.load(next(Path(resolve_model(VOICE)).glob("*.onnx")))
+        self._same_every_time = SynthesisConfig(noise_scale=0.0, noise_w_scale=0.0)
+
+    def say(self, text: str) -> FloatAudio:
+        """float32 [n], -1..1, mono: the same for the same text, always."""
+        chunks = [chunk.audio_float_array for chunk in self._voice.synthesize(text, self._same_every_time)]
+        return resample(np.concatenate(chunks), self._voice.config.sample_rate, self.rate)
