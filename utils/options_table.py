@@ -1,24 +1,14 @@
-"""Writes the table of every option into README.md.
-
-python -m utils.options_table
-
-A test holds the README against `options_table()`.
-"""
+"""Every option of server and client in tables, for README.md (`python -m utils.readme_parts`)."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
-from pathlib import Path
 from typing import Any
 
 from arguments.client_arguments import ClientArguments
 from utils.option_parser import default_text, option_fields
 from utils.server_options import all_dataclasses
-
-README = Path(__file__).resolve().parent.parent / "README.md"
-START = "<!-- options: written by python -m utils.options_table -->"
-END = "<!-- end of options -->"
 
 
 def options_table() -> str:
@@ -30,12 +20,6 @@ def options_table() -> str:
         rows = [f"| `--{field.name}` | {_default(field)} | {_help(field)} |" for field in option_fields(cls)]
         tables.append("\n".join([f"**{title}**", "", "| option | default | |", "| --- | --- | --- |", *rows]))
     return "\n\n".join(tables)
-
-
-def with_table(readme: str) -> str:
-    """The README with the table between its two marks. ValueError where they are missing."""
-    before, rest = readme[: readme.index(START)], readme[readme.index(END) :]
-    return f"{before}{START}\n\n{options_table()}\n\n{rest}"
 
 
 def _default(field: dataclasses.Field[Any]) -> str:
@@ -50,7 +34,3 @@ def _help(field: dataclasses.Field[Any]) -> str:
     if low is not None and high is not None and not math.isinf(high):
         words.append(f"{low} to {high}.")
     return " ".join(words).replace("|", "\\|")
-
-
-if __name__ == "__main__":
-    README.write_text(with_table(README.read_text(encoding="utf-8")), encoding="utf-8")

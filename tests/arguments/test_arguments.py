@@ -13,7 +13,6 @@ import pytest
 from arguments.client_arguments import ClientArguments
 from utils.local_server import ROOT
 from utils.option_parser import OptionError, option_fields
-from utils.options_table import END, START, options_table
 from utils.server_options import all_dataclasses, read_server_options, server_options
 from utils.stage_options import PARTS, discover_backends, load_handler, stage_options
 
@@ -181,9 +180,3 @@ def test_stage_options_strip_the_prefix_and_fold_generation():
         "max_new_tokens": 128, "num_beams": 2, "return_timestamps": False, "task": "transcribe", "language": "en",
         "length_penalty": 0.5,
     }  # fmt: skip
-
-
-def test_the_readme_lists_every_option():
-    readme = (ROOT / "README.md").read_text()
-    table = readme[readme.index(START) + len(START) : readme.index(END)].strip()
-    assert table == options_table(), "run python -m utils.options_table"

@@ -1,0 +1,33 @@
+"""Writes into README.md what the code knows better: the table of every option, and the tree of files.
+
+python -m utils.readme_parts
+
+A test holds the README against `with_parts`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from utils.file_tree import file_tree
+from utils.options_table import options_table
+
+README = Path(__file__).resolve().parent.parent / "README.md"
+PARTS: Mapping[str, Callable[[], str]] = {
+    "options": options_table,
+    "files": lambda: f"```\n{file_tree()}\n```",
+}
+
+
+def with_parts(readme: str) -> str:
+    """The README with each part between its two marks. ValueError where they are missing."""
+    for name, written in PARTS.items():
+        start, end = f"<!-- {name}: written by python -m utils.readme_parts -->", f"<!-- end of {name} -->"
+        before, rest = readme[: readme.index(start)], readme[readme.index(end) :]
+        readme = f"{before}{start}\n\n{written()}\n\n{rest}"
+    return readme
+
+
+if __name__ == "__main__":
+    README.write_text(with_parts(README.read_text(encoding="utf-8")), encoding="utf-8")
