@@ -140,6 +140,17 @@ def test_conversations_that_take_turns_do_not_share_a_cache(tmp_path, thread, mo
             assert "".join(engine.stream(session, chat, QUESTIONS[0], always)) == expected
 
 
+def test_the_way_of_cuda_graphs_says_the_same(tmp_path, thread, monkeypatch):
+    """On a CPU nothing is recorded; marking the steps and copying their results happen all the same."""
+    monkeypatch.setattr(language_model_engine, "COMPILED_LENGTHS", (512,))
+    monkeypatch.setattr(language_model_engine, "usable_mode", lambda part, mode, device: mode)
+    folder = build_checkpoint(tmp_path, "llama")
+    expected = conversation(language_model(thread, folder, None), 4)
+    engine = language_model(thread, folder, "reduce-overhead")
+    assert isinstance(engine._caches, FixedCaches)
+    assert conversation(engine, 4) == expected
+
+
 def test_history_that_does_not_fit_the_longest_cache_is_dropped(tmp_path, thread, monkeypatch):
     monkeypatch.setattr(language_model_engine, "COMPILED_LENGTHS", (64, 128))
     engine = language_model(thread, build_checkpoint(tmp_path, "llama"), "default")
