@@ -1,0 +1,191 @@
+"""A sound card that is none: a PulseAudio of the test's own, whose microphone a test speaks into and whose speaker it
+records. The real client, with the real sounddevice and PortAudio, finds it as the default device.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+RATE = 16_000  # of what is spoken and recorded here, Hz; PulseAudio resamples to and from the devices' own
+DEADLINE_S = 30.0  # of everything that takes a moment: a busy machine's
+LOOK_S = 0.02  # how often a condition that nobody announces is looked at
+ORPHAN_S = 300  # the daemon ends by itself, after so long without a client, where a test was killed
+PROGRAMS = ("pulseaudio", "pactl", "pacat", "parec")
+ALSA_PLUGIN = "libasound_module_pcm_pulse.so"
+ALSA_FOLDERS = ("lib/*/alsa-lib", "lib/alsa-lib", "lib64/alsa-lib")
+ALSA_CONFIG = """\
+</usr/share/alsa/alsa.conf>
+pcm.!default { type pulse }
+ctl.!default { type pulse }
+"""
+INSTALL = "the sound card of the tests is missing: apt install pulseaudio pulseaudio-utils libasound2-plugins"
+RAW = ["--raw", "--format=s16le", f"--rate={RATE}", "--channels=1", "--latency-msec=20"]
+
+
+class SoundCard:
+    """A context manager: a speaker and a microphone, the default devices of a process with its `environment`.
+
+    speaker_rate, microphone_rate: what the devices run at, Hz. Raises AssertionError where a package is missing.
+    """
+
+    def __init__(self, speaker_rate: int = 48_000, microphone_rate: int = 48_000) -> None:
+        self._modules = [
+            "module-native-protocol-unix auth-cookie-enabled=0",
+            # norewinds: blocks of 50 ms; a null sink otherwise takes up to 2 s to notice that somebody plays
+            f"module-null-sink sink_name=speaker rate={speaker_rate} norewinds=1",
+            f"module-null-sink sink_name=mic rate={microphone_rate} norewinds=1",
+            "module-remap-source master=mic.monitor source_name=microphone",
+        ]
+        self._recordings: list[Recording] = []
+
+    def __enter__(self) -> SoundCard:
+        assert all(map(shutil.which, PROGRAMS)) and _alsa_knows_pulse(), INSTALL
+        self._folder = Path(tempfile.mkdtemp(prefix="sound-"))  # short: a socket's path has 107 characters at most
+        self.environment = self._describe()
+        try:
+            self.come_back()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.vanish()
+        for recording in self._recordings:
+            recording.end()
+        shutil.rmtree(self._folder)
+
+    def come_back(self) -> None:
+        """Start the daemon; returns when its devices are there."""
+        log = self._folder / "log"
+        options = ["-n", "--daemonize=no", f"--exit-idle-time={ORPHAN_S}", "--realtime=no", "--high-priority=no"]
+        loads = [f"--load={module}" for module in self._modules]
+        with log.open("wb") as errors:
+            self._daemon = subprocess.Popen(
+                ["pulseaudio", *options, *loads], env=self.environment, stderr=errors, cwd=self._folder
+            )
+        wait_until(lambda: self._answers() or self._daemon.poll() is not None, "PulseAudio to start")
+        assert self._daemon.poll() is None, log.read_text()
+
+    def vanish(self) -> None:
+        """Both devices disappear at once, as an unplugged headset's do. Recordings end."""
+        if hasattr(self, "_daemon"):
+            self._daemon.kill()
+            self._daemon.wait()
+
+    def hang(self) -> None:
+        """The devices stay, but nothing answers any more."""
+        self._daemon.send_signal(signal.SIGSTOP)
+
+    def speak(self, audio: np.ndarray) -> None:
+        """Say float32 [n], 16 kHz, -1..1, into the microphone; returns when it has been spoken."""
+        data = (np.clip(audio, -1, 1) * 32_767).astype("<i2").tobytes()
+        subprocess.run(
+            ["pacat", "--playback", "--device=mic", *RAW],
+            env=self.environment, input=data, check=True, timeout=len(audio) / RATE + DEADLINE_S,
+        )  # fmt: skip
+
+    def record(self) -> Recording:
+        """What the speaker plays from now on, until the device disappears; returns when it records."""
+        recording = Recording(self.environment)
+        self._recordings.append(recording)
+        recording.wait_for(lambda audio: len(audio) > 0)
+        return recording
+
+    def wait_for_client(self, streams: int = 2) -> None:
+        """Until somebody plays and records through the card: so many streams, the recordings' own not counted."""
+        wait_until(lambda: self._client_streams() >= streams, "a client of the sound card")
+
+    def _client_streams(self) -> int:
+        listed = [self._control("list", kind) for kind in ("sink-inputs", "source-outputs")]
+        return sum(text.count('application.name = "ALSA plug-in') for text in listed)
+
+    def _answers(self) -> bool:
+        return "microphone" in self._control("list", "short", "sources")
+
+    def _control(self, *words: str) -> str:
+        command = ["pactl", *words]
+        return subprocess.run(
+            command, env=self.environment, capture_output=True, text=True, timeout=DEADLINE_S, check=False
+        ).stdout
+
+    def _describe(self) -> dict[str, str]:
+        """This process's environment, in which PulseAudio and ALSA find this card and nothing of the machine's own."""
+        runtime = self._folder / "run"
+        runtime.mkdir(0o700)
+        alsa = self._folder / "asound.conf"
+        alsa.write_text(ALSA_CONFIG)
+        own = {
+            "XDG_RUNTIME_DIR": str(runtime),
+            "XDG_CONFIG_HOME": str(self._folder),
+            "PULSE_SERVER": f"unix:{runtime}/pulse/native",
+            "PULSE_COOKIE": str(self._folder / "cookie"),
+            "ALSA_CONFIG_PATH": str(alsa),
+        }
+        other = {"DISPLAY", "DBUS_SESSION_BUS_ADDRESS"}
+        rest = {name: value for name, value in os.environ.items() if not name.startswith("PULSE_")}
+        return {name: value for name, value in rest.items() if name not in other} | own | {"LC_ALL": "C"}
+
+
+class Recording:
+    """What the speaker plays. Made by `SoundCard.record`."""
+
+    def __init__(self, environment: dict[str, str]) -> None:
+        self._parec = subprocess.Popen(
+            ["parec", "--device=speaker.monitor", *RAW],
+            env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        self._changed = threading.Condition()
+        self.received: list[tuple[float, bytes]] = []  # (monotonic seconds, 16-bit samples), as they came
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def audio(self, since: int = 0) -> np.ndarray:
+        """float32 [n], 16 kHz, from sample number `since` on."""
+        data = b"".join(data for _, data in self.received)
+        return np.frombuffer(data[: len(data) // 2 * 2], dtype="<i2")[since:].astype(np.float32) / 32_768
+
+    def __len__(self) -> int:
+        """Samples so far."""
+        return sum(len(data) for _, data in self.received) // 2
+
+    def wait_for(self, found: Callable[[np.ndarray], bool], since: int = 0, timeout: float = DEADLINE_S) -> None:
+        """Until what was played since sample number `since` is as wished."""
+        with self._changed:
+            assert self._changed.wait_for(lambda: found(self.audio(since)), timeout), "the speaker did not play it"
+
+    def end(self) -> None:
+        """Stop, if the card's end has not done so."""
+        self._parec.kill()
+        self._parec.wait()
+        self._reader.join(DEADLINE_S)
+
+    def _read(self) -> None:
+        assert self._parec.stdout is not None
+        with self._parec.stdout as stream:
+            while data := os.read(stream.fileno(), 65_536):
+                with self._changed:
+                    self.received.append((time.monotonic(), data))
+                    self._changed.notify_all()
+
+
+def wait_until(found: Callable[[], bool], what: str) -> None:
+    """Until a condition that nobody announces holds."""
+    end = time.monotonic() + DEADLINE_S
+    while not found():
+        assert time.monotonic() < end, f"waited for {what}"
+        threading.Event().wait(LOOK_S)
+
+
+def _alsa_knows_pulse() -> bool:
+    return any(any(Path("/usr").glob(f"{folder}/{ALSA_PLUGIN}")) for folder in ALSA_FOLDERS)
