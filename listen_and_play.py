@@ -6,17 +6,20 @@ python listen_and_play.py --host SERVER [--input question.wav] [--output reply.w
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from arguments.client_arguments import ClientArguments
+from utils.client_devices import quiet_libraries
 from utils.client_errors import ClientError
 from utils.option_parser import parse_options
 from utils.stop_signals import Stopped, StopSignals
 
 if TYPE_CHECKING:
     from utils.client_session import Outcome
+    from utils.client_sound import Sound
 
 PROGRAM = "listen_and_play.py"
 SAMPLE_BYTES = 2
@@ -30,37 +33,54 @@ def main(argv: Sequence[str] | None = None) -> int:
         prog=PROGRAM,
         description="Talks to a speech-to-speech server: with microphone and speaker, or with WAV files.",
     )
-    with StopSignals() as stop:
-        try:
-            return list_devices() if options.list_devices else converse(options, stop)
-        except Stopped:
+    with StopSignals() as stop, quiet_libraries():
+        # numpy comes in here: --help and a mistyped option are answered without it
+        from utils.client_sound import Sound
+
+        sound = Sound(stop)
+        with contextlib.closing(sound):
+            status = run(options, sound, stop)
+        if sound.hung:
+            end_at_once(status)
+    return status
+
+
+def run(options: ClientArguments, sound: Sound, stop: StopSignals) -> int:
+    """Do what the options say. Returns the exit status."""
+    try:
+        if options.list_devices:
+            print("\n".join(sound.device_lines()), flush=True)
             return 0
-        except ClientError as error:
-            return fail(str(error))
-        except OSError as error:
-            return fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+        return converse(options, sound, stop)
+    except Stopped:
+        return 0
+    except ClientError as error:
+        return fail(str(error))
+    except OSError as error:
+        return fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
 
 
-def converse(options: ClientArguments, stop: StopSignals) -> int:
+def converse(options: ClientArguments, sound: Sound, stop: StopSignals) -> int:
     """Talk: with microphone and speaker until Ctrl-C, with a file once. Raises Stopped, ClientError, OSError."""
-    # numpy comes in here: --help and a mistyped option are answered without it
     from utils.client_connection import ServerAddress
-    from utils.client_devices import load_sounddevice
-    from utils.client_ends import open_ends
+    from utils.client_ends import Ends
+    from utils.client_live import talk_for_ever
     from utils.client_session import ClientSession
     from utils.client_status import StatusLine
 
     once = options.input is not None or options.output is not None
     server = ServerAddress(options.host, options.send_port, options.recv_port)
-    with contextlib.ExitStack() as opened:
-        ends = open_ends(options, opened, load_sounddevice)
-        status = opened.enter_context(contextlib.closing(StatusLine(sys.stderr, quiet=once)))
-        for device in ends.devices:
-            status.notice(str(device))
-        session = ClientSession(server, ends.source, ends.sink, status, stop, ends.check)
+    with contextlib.closing(StatusLine(sys.stderr, quiet=once)) as status:
+
+        def session(ends: Ends) -> ClientSession:
+            return ClientSession(server, ends.source, ends.sink, status, stop, ends.check)
+
         if not once:
-            session.run_for_ever()
-        outcome = session.run_once(options.connect_timeout_s)
+            talk_for_ever(lambda: sound.opened(options), lambda ends: session(ends).run_for_ever(), status, stop)
+        with sound.opened(options) as ends:
+            for device in ends.devices:
+                status.notice(str(device))
+            outcome = session(ends).run_once(options.connect_timeout_s)
     return summarize(options, outcome, stop.requested)
 
 
@@ -76,14 +96,6 @@ def summarize(options: ClientArguments, outcome: Outcome, stopped: bool) -> int:
     return 1 if cut else 0
 
 
-def list_devices() -> int:
-    """Show the microphones and speakers. Raises SoundError."""
-    from utils.client_devices import device_lines, load_sounddevice
-
-    print("\n".join(device_lines(load_sounddevice())), flush=True)
-    return 0
-
-
 def underscored(word: str) -> str:
     """--list-devices is --list_devices."""
     name, equals, value = word.partition("=")
@@ -94,6 +106,13 @@ def fail(reason: str) -> int:
     """One line that says why."""
     print(f"{PROGRAM}: error: {reason}", file=sys.stderr, flush=True)
     return 1
+
+
+def end_at_once(status: int) -> None:
+    """End without the interpreter's clean-up, which would wait for a sound library that hangs."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -19,15 +20,21 @@ sys.modules[__name__] = FakeSoundDevice(clocked=True)
 
 
 class Client:
-    """A context manager: the client's process. modules: name → source of what `import name` finds."""
+    """A context manager: the client's process.
 
-    def __init__(self, folder: Path, *options: str, **modules: str) -> None:
+    modules: name → source of what `import name` finds, None for the real one. environment: instead of this process's.
+    """
+
+    def __init__(
+        self, folder: Path, *options: str, environment: Mapping[str, str] = os.environ, **modules: str | None
+    ) -> None:
         for name, source in {"torch": POISON, "transformers": POISON, "sounddevice": POISON, **modules}.items():
-            (folder / f"{name}.py").write_text(source)
+            if source is not None:
+                (folder / f"{name}.py").write_text(source)
         self.process = subprocess.Popen(
             [sys.executable, "-u", "-W", "error", str(ROOT / "listen_and_play.py"), *options],
             cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            env={**os.environ, "PYTHONPATH": f"{folder}{os.pathsep}{ROOT}"},
+            env={**environment, "PYTHONPATH": f"{folder}{os.pathsep}{ROOT}"},
             preexec_fn=ignore_interrupts,
         )  # fmt: skip
         self.lines: list[str] = []
@@ -45,10 +52,11 @@ class Client:
         self.process.stdout.close()
         self.process.stderr.close()
 
-    def wait_for(self, text: str) -> None:
-        """Until it has said this on stderr."""
+    def wait_for(self, text: str, after: int = 0, timeout: float = 30.0) -> None:
+        """Until it has said this on stderr, in a line from number `after` on."""
         with self._changed:
-            assert self._changed.wait_for(lambda: any(text in line for line in self.lines), 30), self.lines
+            said = self._changed.wait_for(lambda: any(text in line for line in self.lines[after:]), timeout)
+        assert said, self.lines
 
     def interrupt(self, number: int = signal.SIGINT) -> None:
         self.process.send_signal(number)

@@ -1,7 +1,8 @@
 """A sounddevice module without a sound card: devices that refuse sample rates, streams whose callbacks a test drives.
 
 As with the real one: a callback runs only between start and stop, gets a buffer that holds whatever was there before,
-and one that raises stops its stream. With `clocked=True` each stream has a thread that calls at the device's pace, for
+and one that raises stops its stream; devices that are plugged in later are seen after `_terminate` and `_initialize`.
+With `clocked=True` each stream has a thread that calls at the device's pace, for
 tests of a whole process: its microphone hears silence.
 """
 
@@ -110,6 +111,31 @@ class FakeSoundDevice:
         self.default = SimpleNamespace(hostapi=0, device=default)
         self.clocked = clocked
         self.streams: list[FakeStream] = []
+        self.initialized = True
+        self.refuses_to_initialize = False
+        self._plugged = self.devices
+
+    def unplug(self) -> None:
+        """All devices are gone: their streams end."""
+        self._plugged = ()
+        for stream in self.streams:
+            stream.active = False
+
+    def plug(self, *devices: FakeDevice) -> None:
+        """These devices are there now."""
+        self._plugged = devices
+
+    def _terminate(self) -> None:
+        assert all(stream.closed for stream in self.streams), "PortAudio would close it, and its owner again"
+        if not self.initialized:
+            raise PortAudioError("Error terminating PortAudio: PortAudio not initialized [PaErrorCode -10000]")
+        self.initialized = False
+
+    def _initialize(self) -> None:
+        if self.refuses_to_initialize:
+            raise PortAudioError("Error initializing PortAudio: Unanticipated host error [PaErrorCode -9999]")
+        self.initialized = True
+        self.devices = self._plugged
 
     def query_devices(self, device: int | None = None, kind: str | None = None):
         if device is None and kind is None:

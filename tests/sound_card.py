@@ -49,7 +49,8 @@ class SoundCard:
         self._recordings: list[Recording] = []
 
     def __enter__(self) -> SoundCard:
-        assert all(map(shutil.which, PROGRAMS)) and _alsa_knows_pulse(), INSTALL
+        assert all(map(shutil.which, PROGRAMS)), INSTALL
+        assert _alsa_knows_pulse(), INSTALL
         self._folder = Path(tempfile.mkdtemp(prefix="sound-"))  # short: a socket's path has 107 characters at most
         self.environment = self._describe()
         try:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from utils.capture_buffer import CaptureBuffer
-from utils.client_devices import CALLED, Kind, find_device, one_line, quiet_libraries
+from utils.client_devices import CALLED, Kind, find_device, one_line
 from utils.client_errors import SoundError
 from utils.messages import FloatAudio
 from utils.playback_buffer import SAMPLE_BYTES, PlaybackBuffer
@@ -29,6 +29,7 @@ LAST_S = 0.15  # with less than this left, and nothing coming, a reply is taken 
 SPEECH_DBFS = -45.0  # louder is somebody speaking, for the status line only
 SPEECH_HOLD_S = 0.6  # between two words it still is
 COMMON_RATES = (48_000, 44_100)  # tried last: every sound card knows one of them
+MOST_SILENT_S = 5.0  # a device that has not called for so long, and for four blocks, has gone
 TICK_S = 0.1
 
 Clock = Callable[[], float]
@@ -40,10 +41,11 @@ class AudioStream:
     After `open`, rate: what the device runs at, Hz; latency_s: between the callback and the air.
     """
 
-    def __init__(self, sound: Any, kind: Kind, device: int, block: int) -> None:
+    def __init__(self, sound: Any, kind: Kind, device: int, block: int, clock: Clock = time.monotonic) -> None:
         self._sound = sound
         self._kind = kind
         self._device = device
+        self._clock = clock
         self.block = block
         self.name = str(sound.query_devices(device)["name"])
 
@@ -54,11 +56,10 @@ class AudioStream:
         refusal: Exception | None = None
         for candidate in dict.fromkeys((rate, own, *COMMON_RATES)):
             try:
-                with quiet_libraries():
-                    self._stream = make(
-                        samplerate=candidate, blocksize=self.block, device=self._device,
-                        channels=1, dtype="int16", callback=callback,
-                    )  # fmt: skip
+                self._stream = make(
+                    samplerate=candidate, blocksize=self.block, device=self._device,
+                    channels=1, dtype="int16", callback=self._noting(callback),
+                )  # fmt: skip
             except (self._sound.PortAudioError, ValueError) as error:
                 refusal = refusal or error
                 continue
@@ -70,9 +71,9 @@ class AudioStream:
 
     def start(self) -> None:
         """Raises SoundError."""
+        self._called_at = self._clock()
         try:
-            with quiet_libraries():
-                self._stream.start()
+            self._stream.start()
         except self._sound.PortAudioError as error:
             raise SoundError(f"the {CALLED[self._kind]} {self.name!r} can't start: {one_line(error)}") from error
 
@@ -85,9 +86,24 @@ class AudioStream:
         return f"{CALLED[self._kind]}: {self.name}"
 
     def check(self) -> None:
-        """Raises SoundError once the device has gone."""
-        if not self._stream.active:
+        """Raises SoundError once the device has gone: some systems end its stream, others only fall silent."""
+        if not self._active() or self._clock() - self._called_at > MOST_SILENT_S + 4 * self.block / self.rate:
             raise SoundError(f"the {CALLED[self._kind]} {self.name!r} has gone")
+
+    def _active(self) -> bool:
+        try:
+            return bool(self._stream.active)
+        except self._sound.PortAudioError:
+            return False
+
+    def _noting(self, callback: Callable[..., None]) -> Callable[..., None]:
+        """The same callback; when the device last called it is known."""
+
+        def called(*arguments: Any) -> None:
+            self._called_at = self._clock()
+            callback(*arguments)
+
+        return called
 
 
 class Speaker:

@@ -22,16 +22,25 @@ INSTALL_SOUNDDEVICE = "sounddevice is missing: pip install -r requirements-clien
 
 def load_sounddevice() -> Any:
     """The sounddevice module. Raises SoundError, which says what to install."""
-    with quiet_libraries():
-        try:
-            import sounddevice
-        except ImportError as error:
-            raise SoundError(INSTALL_SOUNDDEVICE) from error
-        except OSError as error:
-            raise SoundError(INSTALL_PORTAUDIO) from error
-        except Exception as error:  # PortAudio's own, whose class can't be named before the module is loaded
-            raise SoundError(f"PortAudio can't start: {one_line(error)}") from error
+    try:
+        import sounddevice
+    except ImportError as error:
+        raise SoundError(INSTALL_SOUNDDEVICE) from error
+    except OSError as error:
+        raise SoundError(INSTALL_PORTAUDIO) from error
+    except Exception as error:  # PortAudio's own, whose class can't be named before the module is loaded
+        raise SoundError(f"PortAudio can't start: {one_line(error)}") from error
     return sounddevice
+
+
+def look_again(sound: Any) -> None:
+    """PortAudio lists the devices once, when it starts: start it anew. No stream may be open. Raises SoundError."""
+    with contextlib.suppress(sound.PortAudioError):  # it did not start the last time
+        sound._terminate()
+    try:
+        sound._initialize()
+    except sound.PortAudioError as error:
+        raise SoundError(f"PortAudio can't start: {one_line(error)}") from error
 
 
 def find_device(sound: Any, kind: Kind, wanted: str | None) -> int:
@@ -74,7 +83,10 @@ def one_line(error: BaseException) -> str:
 
 @contextlib.contextmanager
 def quiet_libraries() -> Iterator[None]:
-    """ALSA and JACK, below PortAudio, write pages about devices that nobody asked for straight to stderr: not here."""
+    """PortAudio and what is below it write pages straight to stderr, from threads of their own too: not here.
+
+    Python's `sys.stderr` still leads where it did.
+    """
     try:
         sys.stderr.flush()
         saved = os.dup(2)
@@ -83,12 +95,14 @@ def quiet_libraries() -> Iterator[None]:
         return
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
-    try:
-        yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(nowhere)
-        os.close(saved)
+    os.close(nowhere)
+    with open(saved, "w", encoding="utf-8", errors="backslashreplace", buffering=1) as ours:
+        try:
+            with contextlib.redirect_stderr(ours):
+                yield
+        finally:
+            ours.flush()
+            os.dup2(saved, 2)
 
 
 def _default_device(sound: Any, kind: Kind) -> int:

@@ -86,6 +86,7 @@ class ClientSession:
         """The first conversation that is not refused."""
         end = self._clock() + patience_s
         while True:
+            self._check()
             try:
                 outcome = self._converse(self._connect(self._server, self._stop))
                 if not outcome.refused:

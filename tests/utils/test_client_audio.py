@@ -8,8 +8,8 @@ import threading
 import numpy as np
 import pytest
 
-from tests.fakes_sounddevice import FakeDevice, FakeSoundDevice
-from utils.client_audio import ECHO_TAIL_S, Microphone, Speaker, open_stream
+from tests.fakes_sounddevice import FakeDevice, FakeSoundDevice, FakeStream, PortAudioError
+from utils.client_audio import ECHO_TAIL_S, MOST_SILENT_S, AudioStream, Microphone, Speaker, open_stream
 from utils.client_errors import SoundError
 
 BLOCK = 256
@@ -211,6 +211,34 @@ def test_a_device_that_has_gone_is_noticed():
     sink, sound = speaker(FakeDevice("USB", outputs=1))
     sink.check()
     sound.speaker.active = False
+    with pytest.raises(SoundError, match="the speaker 'USB' has gone"):
+        sink.check()
+
+
+@pytest.mark.parametrize("block", [256, 65_536])
+def test_a_device_that_falls_silent_has_gone(block):
+    # So does an unplugged one on some systems: its stream goes on, but nothing calls any more.
+    clock, sound = Clock(), FakeSoundDevice(FakeDevice("USB", outputs=1))
+    stream = AudioStream(sound, "output", 0, block, clock)
+    sink = Speaker(stream, 44_100, clock)
+    sink.start()
+    patience = MOST_SILENT_S + 4 * block / 44_100
+    clock.now += patience - 0.1
+    sink.check()
+    sound.speaker.play()
+    clock.now += patience - 0.1
+    sink.check()
+    clock.now += 0.2
+    with pytest.raises(SoundError, match="the speaker 'USB' has gone"):
+        sink.check()
+
+
+def test_a_device_whose_stream_can_t_be_asked_has_gone(monkeypatch):
+    def fail(stream: object) -> bool:
+        raise PortAudioError
+
+    sink, _ = speaker(FakeDevice("USB", outputs=1))
+    monkeypatch.setattr(FakeStream, "active", property(fail, lambda stream, value: None), raising=False)
     with pytest.raises(SoundError, match="the speaker 'USB' has gone"):
         sink.check()
 

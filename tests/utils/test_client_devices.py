@@ -10,7 +10,7 @@ from types import ModuleType
 import pytest
 
 from tests.fakes_sounddevice import FakeDevice, FakeSoundDevice
-from utils.client_devices import device_lines, find_device, load_sounddevice, one_line, quiet_libraries
+from utils.client_devices import device_lines, find_device, load_sounddevice, look_again, one_line, quiet_libraries
 from utils.client_errors import SoundError
 
 DEVICES = (
@@ -90,12 +90,38 @@ def test_the_module_is_returned(monkeypatch):
     assert load_sounddevice() is module
 
 
-def test_libraries_are_quiet_and_stderr_is_as_before(capfd):
+def test_devices_that_come_later_are_seen_after_looking_again():
+    sound = FakeSoundDevice(FakeDevice("Built-in", inputs=1))
+    sound.plug(FakeDevice("Built-in", inputs=1), FakeDevice("USB", inputs=1))
+    assert len(device_lines(sound)) == 1
+    look_again(sound)
+    assert len(device_lines(sound)) == 2
+
+
+def test_looking_again_works_also_after_it_has_failed():
+    sound = FakeSoundDevice()
+    sound.refuses_to_initialize = True
+    for _ in range(2):
+        with pytest.raises(SoundError, match="PortAudio can't start: Error initializing"):
+            look_again(sound)
+    sound.refuses_to_initialize = False
+    look_again(sound)
+    assert len(device_lines(sound)) == 1
+
+
+def test_libraries_are_quiet_and_we_are_not(capfd):
     with contextlib.suppress(KeyError), quiet_libraries():
         os.write(2, b"ALSA lib pcm.c:2664: Unknown PCM cards.pcm.rear\n")
+        print("ours, meanwhile", file=sys.stderr)
         raise KeyError
-    os.write(2, b"ours\n")
-    assert capfd.readouterr().err == "ours\n"
+    os.write(2, b"ours, then\n")
+    assert capfd.readouterr().err == "ours, meanwhile\nours, then\n"
+
+
+def test_without_stderr_there_is_nothing_to_keep_quiet(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", None)
+    with quiet_libraries():
+        assert sys.stderr is None
 
 
 @pytest.mark.parametrize(("error", "text"), [(ValueError("a\n  b"), "a b"), (ValueError(), "ValueError")])

@@ -164,6 +164,17 @@ def test_a_device_that_goes_ends_it():
         world.session(FakeSink(), check=check).run_for_ever()
 
 
+def test_a_device_that_went_while_the_server_was_away_is_noticed_before_it_is_asked():
+    def check() -> None:
+        if world.now > 1:
+            raise SoundError("the microphone 'USB' has gone")
+
+    world = World(None, None, (60.0, b"abcd"))
+    with pytest.raises(SoundError):
+        world.session(FakeSink(), check=check).run_for_ever()
+    assert len(world.attempts) == 1
+
+
 def test_once_is_one_conversation():
     world = World(None, (0.0, b""), (5.0, b"abcd"), (5.0, b"more"))
     sink = FakeSink()

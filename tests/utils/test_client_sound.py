@@ -1,0 +1,108 @@
+"""The sound library's thread: devices opened anew, and one that hangs left behind when a stop is asked for."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from arguments.client_arguments import ClientArguments
+from tests.fakes_client import FakeStop
+from tests.fakes_sounddevice import FakeDevice, FakeSoundDevice
+from utils.client_errors import SoundError
+from utils.client_sound import PATIENCE_S, Sound
+from utils.stop_signals import Stopped
+
+HEADSET = FakeDevice("Headset", inputs=1, outputs=2)
+
+
+class Clock:
+    """Moves a second with each look."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        self.now += 1.0
+        return self.now
+
+
+@pytest.fixture
+def stop():
+    made = FakeStop()
+    yield made
+    made.close()
+
+
+def test_devices_are_opened_and_closed_in_the_library_s_thread(stop):
+    threads = set()
+
+    def load() -> FakeSoundDevice:
+        threads.add(threading.current_thread().name)
+        return library
+
+    library = FakeSoundDevice(HEADSET)
+    sound = Sound(stop, load)
+    with sound.opened(ClientArguments()) as ends:
+        assert [str(device) for device in ends.devices] == ["microphone: Headset", "speaker: Headset"]
+        assert all(stream.active for stream in library.streams)
+    assert all(stream.closed for stream in library.streams)
+    assert threads == {"engine-sound"}
+    sound.close()
+    assert not sound.hung
+
+
+def test_a_device_that_is_back_is_found(stop):
+    library = FakeSoundDevice(HEADSET)
+    sound = Sound(stop, lambda: library)
+    with sound.opened(ClientArguments()):
+        library.unplug()
+    with pytest.raises(SoundError, match="there is no speaker"), sound.opened(ClientArguments()):
+        pass
+    library.plug(FakeDevice("Other", inputs=1, outputs=1))
+    with sound.opened(ClientArguments()) as ends:
+        assert [str(device) for device in ends.devices] == ["microphone: Other", "speaker: Other"]
+    sound.close()
+
+
+def test_no_microphone_leaves_no_stream_open(stop):
+    library = FakeSoundDevice(FakeDevice("Out", outputs=1), default=(-1, 0))
+    sound = Sound(stop, lambda: library)
+    with pytest.raises(SoundError, match="there is no microphone"), sound.opened(ClientArguments()):
+        pass
+    assert [stream.closed for stream in library.streams] == [True]
+    sound.close()
+
+
+def test_devices_are_listed(stop):
+    sound = Sound(stop, lambda: FakeSoundDevice(HEADSET))
+    assert sound.device_lines() == ["  0  Headset  [microphone (default), speaker (default); 44100 Hz]"]
+    sound.close()
+
+
+def test_a_library_that_hangs_is_left_behind_soon_after_a_stop(stop):
+    released = threading.Event()
+
+    def load() -> FakeSoundDevice:
+        stop.request()
+        assert released.wait(30)
+        return FakeSoundDevice(HEADSET)
+
+    clock = Clock()
+    sound = Sound(stop, load, clock)
+    with pytest.raises(Stopped), sound.opened(ClientArguments()):
+        pass
+    assert sound.hung
+    assert clock.now < PATIENCE_S + 5
+    sound.close()  # does not wait for it
+    released.set()
+    sound._thread.close(10)
+
+
+def test_after_a_stop_devices_are_closed_all_the_same(stop):
+    library = FakeSoundDevice(HEADSET)
+    sound = Sound(stop, lambda: library)
+    with sound.opened(ClientArguments()):
+        stop.request()
+    assert all(stream.closed for stream in library.streams)
+    assert not sound.hung
+    sound.close()

@@ -1,0 +1,85 @@
+"""The sound library, as the client asks it: in one thread, which can be left behind when it hangs.
+
+PortAudio's calls can't be interrupted, and wait for as long as the system's sound server does; Ctrl-C must end the
+client all the same.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError
+from typing import Any, TypeVar
+
+from arguments.client_arguments import ClientArguments
+from utils.client_connection import Stop
+from utils.client_devices import device_lines, load_sounddevice, look_again
+from utils.client_ends import Ends, open_ends
+from utils.engine_thread import EngineThread
+from utils.stop_signals import Stopped
+
+T = TypeVar("T")
+
+PATIENCE_S = 1.0  # after a stop is asked for, so long for the devices to be closed
+
+
+class Sound:
+    """The devices, opened and closed as often as needed. load: gives the sounddevice module; clock: seconds.
+
+    hung: a call was left behind, so that the interpreter's clean-up would wait for it.
+    """
+
+    def __init__(
+        self, stop: Stop, load: Callable[[], Any] = load_sounddevice, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._stop = stop
+        self._load = load
+        self._clock = clock
+        self._thread = EngineThread("sound")
+        self._library: Any = None
+        self.hung = False
+
+    @contextlib.contextmanager
+    def opened(self, options: ClientArguments) -> Iterator[Ends]:
+        """Both ends, with the devices that are there now. Raises Stopped, and what `open_ends` raises."""
+        stack = contextlib.ExitStack()
+        try:
+            yield self._call(lambda: open_ends(options, stack, self._current_library))
+        finally:
+            self._call(stack.close)
+
+    def device_lines(self) -> list[str]:
+        """A line for each device. Raises SoundError, Stopped."""
+        return self._call(lambda: device_lines(self._current_library()))
+
+    def close(self) -> None:
+        """End the thread, unless it hangs."""
+        if not self.hung:
+            self._thread.close(PATIENCE_S)
+
+    def _current_library(self) -> Any:
+        if self._library is None:
+            self._library = self._load()
+        else:
+            look_again(self._library)
+        return self._library
+
+    def _call(self, work: Callable[[], T]) -> T:
+        """What `work` returns or raises; Stopped where it has not ended soon after a stop is asked for."""
+        patience_ends = math.inf
+
+        def wanted() -> bool:
+            nonlocal patience_ends
+            if self._stop.requested:
+                patience_ends = min(patience_ends, self._clock() + PATIENCE_S)
+            return self._clock() < patience_ends
+
+        if self.hung:
+            raise Stopped
+        try:
+            return self._thread.call(work, wanted)
+        except CancelledError:
+            self.hung = True
+            raise Stopped from None
