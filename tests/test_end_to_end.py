@@ -154,24 +154,6 @@ def test_a_client_that_leaves_in_mid_reply_makes_room_within_a_second(server, sa
     assert "capital of france" in words(server.wait_line("USER:", mark))
 
 
-def test_a_client_that_mutes_its_microphone_and_reads_whole_chunks(server, say):
-    """The first clients did so: nothing is sent after the last word, nor while the reply plays."""
-    mark = len(server.lines)
-    with server.connect() as client:
-        for turn in (1, 2):
-            client.say(say("What is the capital of France?"))
-            server.wait_for(
-                server.lines,
-                lambda lines, turn=turn: sum(line.startswith("LATENCY:") for line in lines[mark:]) == turn,
-                60,
-            )
-        client.end_input()
-        assert client.wait_end()
-        assert client.byte_count > 2 * 44_100
-        assert client.byte_count % 2_048 == 0
-    assert sum(line.startswith("USER:") for line in server.lines[mark:]) == 2
-
-
 def test_one_client_more_is_refused_at_once(server):
     with server.connect():
         extra = socket.create_connection(("127.0.0.1", server.microphone_port), timeout=5)
