@@ -12,7 +12,7 @@ FIND_PYTHON = for python in $(PYTHON) python3 python3.13 python3.12 python3.11 p
 	if $$python -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; then \
 	echo $$python; exit 0; fi; done; exit 1
 
-.PHONY: demo talk test check install models portaudio clean
+.PHONY: demo talk test check install models portaudio pulseaudio clean
 
 demo: models portaudio
 	@$(PY) demo.py
@@ -20,7 +20,7 @@ demo: models portaudio
 talk: models portaudio
 	@$(PY) talk.py $(CONFIG)
 
-test: models portaudio .venv/.tools
+test: models portaudio pulseaudio .venv/.tools
 	$(PY) -m pytest
 
 check: .venv/.tools
@@ -52,16 +52,26 @@ models: .venv/.bundled
 	$(PIP) install -r requirements-dev.txt
 	@touch $@
 
-# The client's sound library: through apt where that needs no password, else a line that says what to install.
-portaudio: .venv/.server
-	@$(PY) -c 'import sounddevice' 2>/dev/null || \
-	if command -v apt-get >/dev/null && [ "`id -u`" = 0 ]; then \
-		echo "installing PortAudio"; apt-get update -qq && apt-get install -y -qq libportaudio2; \
-	elif command -v apt-get >/dev/null && sudo -n true 2>/dev/null; then \
-		echo "installing PortAudio"; sudo -n apt-get update -qq && sudo -n apt-get install -y -qq libportaudio2; \
+# $(call packages,WHAT,NAMES,ELSE): through apt where that needs no password, else a line that says what to install.
+packages = { \
+	[ "`id -u`" = 0 ] && sudo= || sudo="sudo -n"; \
+	if command -v apt-get >/dev/null && $$sudo true 2>/dev/null; then \
+		echo "installing $(1)"; \
+		$$sudo apt-get update -qq && $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $(2); \
 	else \
-		echo "PortAudio is missing, and only a microphone or speaker needs it: apt install libportaudio2, or brew install portaudio" >&2; \
-	fi
+		echo "$(3)" >&2; \
+	fi; }
+
+# The client's sound library.
+NO_PORTAUDIO = PortAudio is missing, and only a microphone or speaker needs it: apt install libportaudio2, or brew install portaudio
+portaudio: .venv/.server
+	@$(PY) -c 'import sounddevice' 2>/dev/null || $(call packages,PortAudio,libportaudio2,$(NO_PORTAUDIO))
+
+# The tests' sound card, which needs no hardware.
+PULSEAUDIO = pulseaudio pulseaudio-utils libasound2-plugins
+NO_PULSEAUDIO = the sound card of the tests is missing: apt install $(PULSEAUDIO)
+pulseaudio: .venv/.server
+	@$(PY) -c 'from tests.sound_card import require_packages as r; r()' 2>/dev/null || $(call packages,PulseAudio,$(PULSEAUDIO),$(NO_PULSEAUDIO))
 
 clean:
 	rm -rf .venv out .pytest_cache .mypy_cache .ruff_cache .hypothesis

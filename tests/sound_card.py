@@ -49,8 +49,7 @@ class SoundCard:
         self._recordings: list[Recording] = []
 
     def __enter__(self) -> SoundCard:
-        assert all(map(shutil.which, PROGRAMS)), INSTALL
-        assert _alsa_knows_pulse(), INSTALL
+        require_packages()
         self._folder = Path(tempfile.mkdtemp(prefix="sound-"))  # short: a socket's path has 107 characters at most
         self.environment = self._describe()
         try:
@@ -188,5 +187,7 @@ def wait_until(found: Callable[[], bool], what: str) -> None:
         threading.Event().wait(LOOK_S)
 
 
-def _alsa_knows_pulse() -> bool:
-    return any(any(Path("/usr").glob(f"{folder}/{ALSA_PLUGIN}")) for folder in ALSA_FOLDERS)
+def require_packages() -> None:
+    """Raises AssertionError, which names the packages, where the machine has no PulseAudio or ALSA can't reach it."""
+    assert all(map(shutil.which, PROGRAMS)), INSTALL
+    assert any(any(Path("/usr").glob(f"{folder}/{ALSA_PLUGIN}")) for folder in ALSA_FOLDERS), INSTALL
