@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -52,11 +52,14 @@ class Client:
         self.process.stdout.close()
         self.process.stderr.close()
 
-    def wait_for(self, text: str, after: int = 0, timeout: float = 30.0) -> None:
+    def wait_for(self, text: str, after: int = 0) -> None:
         """Until it has said this on stderr, in a line from number `after` on."""
+        self.wait_until(lambda lines: any(text in line for line in lines[after:]))
+
+    def wait_until(self, found: Callable[[list[str]], bool], timeout: float = 30.0) -> None:
+        """Until the lines that it has said on stderr are as wished."""
         with self._changed:
-            said = self._changed.wait_for(lambda: any(text in line for line in self.lines[after:]), timeout)
-        assert said, self.lines
+            assert self._changed.wait_for(lambda: found(self.lines), timeout), self.lines
 
     def interrupt(self, number: int = signal.SIGINT) -> None:
         self.process.send_signal(number)

@@ -47,6 +47,7 @@ class SoundCard:
             "module-remap-source master=mic.monitor source_name=microphone",
         ]
         self._recordings: list[Recording] = []
+        self._daemon: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> SoundCard:
         require_packages()
@@ -67,24 +68,24 @@ class SoundCard:
 
     def come_back(self) -> None:
         """Start the daemon; returns when its devices are there."""
-        log = self._folder / "log"
         options = ["-n", "--daemonize=no", f"--exit-idle-time={ORPHAN_S}", "--realtime=no", "--high-priority=no"]
-        loads = [f"--load={module}" for module in self._modules]
+        command = ["pulseaudio", *options, *(f"--load={module}" for module in self._modules)]
+        log = self._folder / "log"
         with log.open("wb") as errors:
-            self._daemon = subprocess.Popen(
-                ["pulseaudio", *options, *loads], env=self.environment, stderr=errors, cwd=self._folder
-            )
-        wait_until(lambda: self._answers() or self._daemon.poll() is not None, "PulseAudio to start")
-        assert self._daemon.poll() is None, log.read_text()
+            daemon = subprocess.Popen(command, env=self.environment, stderr=errors, cwd=self._folder)
+        self._daemon = daemon
+        wait_until(lambda: self._is_ready() or daemon.poll() is not None, "PulseAudio to start")
+        assert daemon.poll() is None, log.read_text()
 
     def vanish(self) -> None:
         """Both devices disappear at once, as an unplugged headset's do. Recordings end."""
-        if hasattr(self, "_daemon"):
+        if self._daemon is not None:
             self._daemon.kill()
             self._daemon.wait()
 
     def hang(self) -> None:
         """The devices stay, but nothing answers any more."""
+        assert self._daemon is not None
         self._daemon.send_signal(signal.SIGSTOP)
 
     def speak(self, audio: np.ndarray) -> None:
@@ -99,25 +100,15 @@ class SoundCard:
         """What the speaker plays from now on, until the device disappears; returns when it records."""
         recording = Recording(self.environment)
         self._recordings.append(recording)
-        recording.wait_for(lambda audio: len(audio) > 0)
+        recording.wait_to_begin()
         return recording
 
-    def wait_for_client(self, streams: int = 2) -> None:
-        """Until somebody plays and records through the card: so many streams, the recordings' own not counted."""
-        wait_until(lambda: self._client_streams() >= streams, "a client of the sound card")
-
-    def _client_streams(self) -> int:
-        listed = [self._control("list", kind) for kind in ("sink-inputs", "source-outputs")]
-        return sum(text.count('application.name = "ALSA plug-in') for text in listed)
-
-    def _answers(self) -> bool:
-        return "microphone" in self._control("list", "short", "sources")
-
-    def _control(self, *words: str) -> str:
-        command = ["pactl", *words]
-        return subprocess.run(
+    def _is_ready(self) -> bool:
+        command = ["pactl", "list", "short", "sources"]
+        listed = subprocess.run(
             command, env=self.environment, capture_output=True, text=True, timeout=DEADLINE_S, check=False
-        ).stdout
+        )
+        return "microphone" in listed.stdout  # the last of the modules
 
     def _describe(self) -> dict[str, str]:
         """This process's environment, in which PulseAudio and ALSA find this card and nothing of the machine's own."""
@@ -159,10 +150,10 @@ class Recording:
         """Samples so far."""
         return sum(len(data) for _, data in self.received) // 2
 
-    def wait_for(self, found: Callable[[np.ndarray], bool], since: int = 0, timeout: float = DEADLINE_S) -> None:
-        """Until what was played since sample number `since` is as wished."""
+    def wait_to_begin(self) -> None:
+        """Until the speaker's silence, at least, has come."""
         with self._changed:
-            assert self._changed.wait_for(lambda: found(self.audio(since)), timeout), "the speaker did not play it"
+            assert self._changed.wait_for(lambda: bool(self.received), DEADLINE_S), "the speaker could not be recorded"
 
     def end(self) -> None:
         """Stop, if the card's end has not done so."""
