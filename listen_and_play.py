@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         # numpy comes in here: --help and a mistyped option are answered without it
         from utils.client_sound import Sound
 
-        sound = Sound(stop)
+        sound = Sound(options, stop)
         with contextlib.closing(sound):
             status = run(options, sound, stop)
         if sound.hung:
@@ -76,8 +76,8 @@ def converse(options: ClientArguments, sound: Sound, stop: StopSignals) -> int:
             return ClientSession(server, ends.source, ends.sink, status, stop, ends.check)
 
         if not once:
-            talk_for_ever(lambda: sound.opened(options), lambda ends: session(ends).run_for_ever(), status, stop)
-        with sound.opened(options) as ends:
+            talk_for_ever(sound.opened, lambda ends: session(ends).run_for_ever(), status, stop)
+        with sound.opened() as ends:
             for device in ends.devices:
                 status.notice(str(device))
             outcome = session(ends).run_once(options.connect_timeout_s)

@@ -112,6 +112,7 @@ class Speaker:
     def __init__(self, stream: AudioStream, rate: int, clock: Clock = time.monotonic) -> None:
         self._stream = stream
         self._clock = clock
+        self.name = stream.name
         self._last_played = -math.inf
         stream.open(rate, self._callback)
         self._resampler = None if stream.rate == rate else SincResampler(rate, stream.rate)
@@ -168,6 +169,7 @@ class Microphone:
         self._stream = stream
         self._muted = muted
         self._clock = clock
+        self.name = stream.name
         self._level = -math.inf
         self._spoke = -math.inf
         stream.open(rate, self._callback)

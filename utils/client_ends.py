@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -45,6 +46,17 @@ def open_ends(options: ClientArguments, opened: contextlib.ExitStack, load_sound
     microphone = _open_microphone(options, opened, sound, speaker) if source is None else None
     devices = tuple(device for device in (microphone, speaker) if device is not None)
     return Ends(source or microphone, sink or speaker, devices)  # type: ignore[arg-type]  # one of each is there
+
+
+def by_name(options: ClientArguments, ends: Ends) -> ClientArguments:
+    """The options with names in the place of the devices' numbers, which change as devices come and go."""
+    names = {
+        "input_device" if isinstance(device, Microphone) else "output_device": device.name for device in ends.devices
+    }
+    known: dict[str, Any] = {
+        option: name for option, name in names.items() if (getattr(options, option) or "").isdecimal()
+    }
+    return dataclasses.replace(options, **known)
 
 
 def _open_speaker(options: ClientArguments, opened: contextlib.ExitStack, sound: Any) -> Speaker:

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from arguments.client_arguments import ClientArguments
 from utils.client_connection import Stop
 from utils.client_devices import device_lines, load_sounddevice, look_again
-from utils.client_ends import Ends, open_ends
+from utils.client_ends import Ends, by_name, open_ends
 from utils.engine_thread import EngineThread
 from utils.stop_signals import Stopped
 
@@ -26,14 +26,20 @@ PATIENCE_S = 1.0  # after a stop is asked for, so long for the devices to be clo
 
 
 class Sound:
-    """The devices, opened and closed as often as needed. load: gives the sounddevice module; clock: seconds.
+    """The devices of the options, opened and closed as often as needed.
 
-    hung: a call was left behind, so that the interpreter's clean-up would wait for it.
+    load: gives the sounddevice module; clock: seconds. hung: a call was left behind, so that the interpreter's clean-up
+    would wait for it.
     """
 
     def __init__(
-        self, stop: Stop, load: Callable[[], Any] = load_sounddevice, clock: Callable[[], float] = time.monotonic
+        self,
+        options: ClientArguments,
+        stop: Stop,
+        load: Callable[[], Any] = load_sounddevice,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._options = options
         self._stop = stop
         self._load = load
         self._clock = clock
@@ -42,11 +48,13 @@ class Sound:
         self.hung = False
 
     @contextlib.contextmanager
-    def opened(self, options: ClientArguments) -> Iterator[Ends]:
+    def opened(self) -> Iterator[Ends]:
         """Both ends, with the devices that are there now. Raises Stopped, and what `open_ends` raises."""
         stack = contextlib.ExitStack()
         try:
-            yield self._call(lambda: open_ends(options, stack, self._current_library))
+            ends = self._call(lambda: open_ends(self._options, stack, self._current_library))
+            self._options = by_name(self._options, ends)
+            yield ends
         finally:
             self._call(stack.close)
 

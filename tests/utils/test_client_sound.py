@@ -41,8 +41,8 @@ def test_devices_are_opened_and_closed_in_the_library_s_thread(stop):
         return library
 
     library = FakeSoundDevice(HEADSET)
-    sound = Sound(stop, load)
-    with sound.opened(ClientArguments()) as ends:
+    sound = Sound(ClientArguments(), stop, load)
+    with sound.opened() as ends:
         assert [str(device) for device in ends.devices] == ["microphone: Headset", "speaker: Headset"]
         assert all(stream.active for stream in library.streams)
     assert all(stream.closed for stream in library.streams)
@@ -53,28 +53,39 @@ def test_devices_are_opened_and_closed_in_the_library_s_thread(stop):
 
 def test_a_device_that_is_back_is_found(stop):
     library = FakeSoundDevice(HEADSET)
-    sound = Sound(stop, lambda: library)
-    with sound.opened(ClientArguments()):
+    sound = Sound(ClientArguments(), stop, lambda: library)
+    with sound.opened():
         library.unplug()
-    with pytest.raises(SoundError, match="there is no speaker"), sound.opened(ClientArguments()):
+    with pytest.raises(SoundError, match="there is no speaker"), sound.opened():
         pass
     library.plug(FakeDevice("Other", inputs=1, outputs=1))
-    with sound.opened(ClientArguments()) as ends:
+    with sound.opened() as ends:
         assert [str(device) for device in ends.devices] == ["microphone: Other", "speaker: Other"]
+    sound.close()
+
+
+def test_a_device_chosen_by_number_is_the_same_when_numbers_change(stop):
+    built_in, usb = FakeDevice("Built-in", inputs=1, outputs=2), FakeDevice("USB", inputs=1)
+    library = FakeSoundDevice(built_in, FakeDevice("HDMI", outputs=2), usb)
+    sound = Sound(ClientArguments(input_device="2"), stop, lambda: library)
+    with sound.opened():
+        library.plug(built_in, usb, FakeDevice("Webcam", inputs=1))
+    with sound.opened() as ends:
+        assert [str(device) for device in ends.devices] == ["microphone: USB", "speaker: Built-in"]
     sound.close()
 
 
 def test_no_microphone_leaves_no_stream_open(stop):
     library = FakeSoundDevice(FakeDevice("Out", outputs=1), default=(-1, 0))
-    sound = Sound(stop, lambda: library)
-    with pytest.raises(SoundError, match="there is no microphone"), sound.opened(ClientArguments()):
+    sound = Sound(ClientArguments(), stop, lambda: library)
+    with pytest.raises(SoundError, match="there is no microphone"), sound.opened():
         pass
     assert [stream.closed for stream in library.streams] == [True]
     sound.close()
 
 
 def test_devices_are_listed(stop):
-    sound = Sound(stop, lambda: FakeSoundDevice(HEADSET))
+    sound = Sound(ClientArguments(), stop, lambda: FakeSoundDevice(HEADSET))
     assert sound.device_lines() == ["  0  Headset  [microphone (default), speaker (default); 44100 Hz]"]
     sound.close()
 
@@ -88,8 +99,8 @@ def test_a_library_that_hangs_is_left_behind_soon_after_a_stop(stop):
         return FakeSoundDevice(HEADSET)
 
     clock = Clock()
-    sound = Sound(stop, load, clock)
-    with pytest.raises(Stopped), sound.opened(ClientArguments()):
+    sound = Sound(ClientArguments(), stop, load, clock)
+    with pytest.raises(Stopped), sound.opened():
         pass
     assert sound.hung
     assert clock.now < PATIENCE_S + 5
@@ -100,8 +111,8 @@ def test_a_library_that_hangs_is_left_behind_soon_after_a_stop(stop):
 
 def test_after_a_stop_devices_are_closed_all_the_same(stop):
     library = FakeSoundDevice(HEADSET)
-    sound = Sound(stop, lambda: library)
-    with sound.opened(ClientArguments()):
+    sound = Sound(ClientArguments(), stop, lambda: library)
+    with sound.opened():
         stop.request()
     assert all(stream.closed for stream in library.streams)
     assert not sound.hung
