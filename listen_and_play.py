@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         # numpy comes in here: --help and a mistyped option are answered without it
         from utils.client_sound import Sound
 
-        sound = Sound(options, stop)
+        sound = Sound(options, stop, waits=not once(options))
         with contextlib.closing(sound):
             status = run(options, sound, stop)
         if sound.hung:
@@ -68,20 +68,24 @@ def converse(options: ClientArguments, sound: Sound, stop: StopSignals) -> int:
     from utils.client_session import ClientSession
     from utils.client_status import StatusLine
 
-    once = options.input is not None or options.output is not None
     server = ServerAddress(options.host, options.send_port, options.recv_port)
-    with contextlib.closing(StatusLine(sys.stderr, quiet=once)) as status:
+    with contextlib.closing(StatusLine(sys.stderr, quiet=once(options))) as status:
 
         def session(ends: Ends) -> ClientSession:
             return ClientSession(server, ends.source, ends.sink, status, stop, ends.check)
 
-        if not once:
+        if not once(options):
             talk_for_ever(sound.opened, lambda ends: session(ends).run_for_ever(), status, stop)
         with sound.opened() as ends:
             for device in ends.devices:
                 status.notice(str(device))
             outcome = session(ends).run_once(options.connect_timeout_s)
     return summarize(options, outcome, stop.requested)
+
+
+def once(options: ClientArguments) -> bool:
+    """One conversation, with a file; without one, conversations until Ctrl-C."""
+    return options.input is not None or options.output is not None
 
 
 def summarize(options: ClientArguments, outcome: Outcome, stopped: bool) -> int:

@@ -17,32 +17,37 @@ from arguments.client_arguments import ClientArguments
 from utils.client_connection import Stop
 from utils.client_devices import device_lines, load_sounddevice, look_again
 from utils.client_ends import Ends, by_name, open_ends
+from utils.client_errors import SoundError
 from utils.engine_thread import EngineThread
 from utils.stop_signals import Stopped
 
 T = TypeVar("T")
 
-PATIENCE_S = 1.0  # after a stop is asked for, so long for the devices to be closed
+ANSWER_S = 20.0  # a library that has not answered for so long hangs; to open a wireless headset takes a few seconds
+STOP_S = 1.0  # after a stop is asked for, so long for the devices to be closed
 
 
 class Sound:
     """The devices of the options, opened and closed as often as needed.
 
-    load: gives the sounddevice module; clock: seconds. hung: a call was left behind, so that the interpreter's clean-up
-    would wait for it.
+    waits: for a library that hangs, once it has worked, for ever. load: gives the sounddevice module; clock: seconds.
+    hung: a call was left behind, so that the interpreter's clean-up would wait for it.
     """
 
     def __init__(
         self,
         options: ClientArguments,
         stop: Stop,
+        waits: bool,
         load: Callable[[], Any] = load_sounddevice,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._options = options
         self._stop = stop
+        self._waits = waits
         self._load = load
         self._clock = clock
+        self._patience_s = ANSWER_S
         self._thread = EngineThread("sound")
         self._library: Any = None
         self.hung = False
@@ -54,6 +59,8 @@ class Sound:
         try:
             ends = self._call(lambda: open_ends(self._options, stack, self._current_library))
             self._options = by_name(self._options, ends)
+            if self._waits:
+                self._patience_s = math.inf
             yield ends
         finally:
             self._call(stack.close)
@@ -65,7 +72,7 @@ class Sound:
     def close(self) -> None:
         """End the thread, unless it hangs."""
         if not self.hung:
-            self._thread.close(PATIENCE_S)
+            self._thread.close(STOP_S)
 
     def _current_library(self) -> Any:
         if self._library is None:
@@ -75,19 +82,20 @@ class Sound:
         return self._library
 
     def _call(self, work: Callable[[], T]) -> T:
-        """What `work` returns or raises; Stopped where it has not ended soon after a stop is asked for."""
-        patience_ends = math.inf
+        """What `work` returns or raises; where it hangs, SoundError, or Stopped if a stop is asked for."""
+        give_up_at = self._clock() + self._patience_s
 
         def wanted() -> bool:
-            nonlocal patience_ends
+            nonlocal give_up_at
             if self._stop.requested:
-                patience_ends = min(patience_ends, self._clock() + PATIENCE_S)
-            return self._clock() < patience_ends
+                give_up_at = min(give_up_at, self._clock() + STOP_S)
+            return self._clock() < give_up_at
 
-        if self.hung:
+        if not self.hung:
+            try:
+                return self._thread.call(work, wanted)
+            except CancelledError:
+                self.hung = True
+        if self._stop.requested:
             raise Stopped
-        try:
-            return self._thread.call(work, wanted)
-        except CancelledError:
-            self.hung = True
-            raise Stopped from None
+        raise SoundError("the sound system does not answer")
