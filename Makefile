@@ -12,7 +12,7 @@ FIND_PYTHON = for python in $(PYTHON) python3 python3.13 python3.12 python3.11 p
 	if $$python -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; then \
 	echo $$python; exit 0; fi; done; exit 1
 
-.PHONY: demo talk test check install models portaudio pulseaudio clean
+.PHONY: demo talk test check install models portaudio pulseaudio compiler clean
 
 demo: models portaudio
 	@$(PY) demo.py
@@ -20,7 +20,7 @@ demo: models portaudio
 talk: models portaudio
 	@$(PY) talk.py $(CONFIG)
 
-test: models portaudio pulseaudio .venv/.tools
+test: models portaudio pulseaudio compiler .venv/.tools
 	$(PY) -m pytest
 
 check: .venv/.tools
@@ -72,6 +72,11 @@ PULSEAUDIO = pulseaudio pulseaudio-utils libasound2-plugins
 NO_PULSEAUDIO = the sound card of the tests is missing: apt install $(PULSEAUDIO)
 pulseaudio: .venv/.server
 	@$(PY) -c 'from tests.sound_card import require_packages as r; r()' 2>/dev/null || $(call packages,PulseAudio,$(PULSEAUDIO),$(NO_PULSEAUDIO))
+
+# What torch.compile needs on a CPU.
+NO_COMPILER = the tests of compiled models need a C++ compiler: apt install g++, or xcode-select --install
+compiler:
+	@command -v c++ >/dev/null || command -v g++ >/dev/null || command -v clang++ >/dev/null || $(call packages,a C++ compiler,g++,$(NO_COMPILER))
 
 clean:
 	rm -rf .venv out .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -13,7 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from handlers.vad import SileroModel
+from handlers.vad import STT_RATE, voiced_seconds
 from utils.bundled_voice import BundledVoice
 from utils.local_server import ROOT, LocalServer, ServerFailed, free_ports
 from utils.resampling import resample
@@ -40,7 +40,7 @@ def main() -> int:
     for kind in ("USER:", "ASSISTANT:", "LATENCY:"):
         if not any(line.startswith(kind) for line in seen):
             return fail(f"the server printed no {kind} line")
-    voiced = voiced_seconds(reply)
+    voiced = voiced_seconds(resample(*read_wav(reply), STT_RATE)) if reply.exists() else 0.0
     if voiced < VOICED_S:
         return fail(f"the reply holds {voiced:.1f} s of speech only")
     print(f"reply: {reply}", flush=True)
@@ -70,19 +70,6 @@ def say(text: str, path: Path) -> None:
     voice = BundledVoice()
     with contextlib.closing(WavWriter(path, voice.rate)) as file:
         file.write(bytes(voice.rate // 2 * SAMPLE_BYTES) + encode(to_pcm(voice.say(text))))
-
-
-def voiced_seconds(path: Path) -> float:
-    """How much of a WAV file is speech, by silero-vad; 0 where there is no file."""
-    if not path.exists():
-        return 0.0
-    model = SileroModel(16_000)
-    audio = resample(*read_wav(path), model.rate)
-    state, voiced = model.initial_state(), 0
-    for start in range(0, len(audio) - model.frame + 1, model.frame):
-        probability, state = model.step(audio[start : start + model.frame], state)
-        voiced += probability >= 0.5
-    return voiced * model.frame / model.rate
 
 
 def fail(reason: str) -> int:

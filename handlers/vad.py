@@ -28,6 +28,7 @@ logger = logging.getLogger(__name__)
 FRAME_MS = 32
 STT_RATE = 16_000
 LONGEST_PART_S = 28.0  # Whisper hears 30 s at once; the turn goes on in the next part, and nothing of it is lost
+SURELY_VOICED = 0.5  # silero's own default threshold
 LONGEST_GAP_S = 1.0  # of the silence between the pieces of one turn, so much is kept
 
 
@@ -58,6 +59,16 @@ class SileroModel:
             None, {"input": padded[None], "state": recurrent, "sr": np.array(self.rate, dtype=np.int64)}
         )
         return float(probability[0, 0]), (recurrent, padded[-self._context :])
+
+
+def voiced_seconds(audio: FloatAudio) -> float:
+    """How much of float32 [n], 16 kHz, is speech."""
+    model = SileroModel(STT_RATE)
+    state, voiced = model.initial_state(), 0
+    for start in range(0, len(audio) - model.frame + 1, model.frame):
+        probability, state = model.step(audio[start : start + model.frame], state)
+        voiced += probability >= SURELY_VOICED
+    return voiced * model.frame / model.rate
 
 
 def _onnx_file() -> Path:

@@ -6,9 +6,10 @@ import re
 
 import pytest
 
+from handlers.vad import STT_RATE, voiced_seconds
 from tests.old_client import CHUNK, REPLY_RATE, OldClient
 from tests.server_process import ServerProcess
-from tests.spoken import QUESTIONS, RATE, assert_understood, voiced_seconds
+from tests.spoken import QUESTIONS, assert_understood
 from utils.resampling import resample
 
 VOICED_S = 0.3  # a reply with less speech in it is none
@@ -33,7 +34,7 @@ def test_three_turns_are_heard_and_answered_whole(server, say):
             assert client.wait_for(lambda before=before, whole=whole: len(client.chunks) - before >= whole)
             client.wait_until_played()
             assert client.pending == 0
-            assert voiced_seconds(resample(client.reply(before), REPLY_RATE, RATE)) > VOICED_S
+            assert voiced_seconds(resample(client.reply(before), REPLY_RATE, STT_RATE)) > VOICED_S
         client.end_input()
         assert client.wait_for(lambda: client.ended)
         assert client.pending == 0

@@ -8,12 +8,13 @@ import jiwer
 import numpy as np
 import pytest
 
+from handlers.vad import voiced_seconds
 from handlers.whisper_stt import WhisperEngine
 from tests.client_process import Client
 from tests.fake_server import FakeServer
 from tests.server_process import ServerProcess
 from tests.sound_card import SoundCard
-from tests.spoken import QUESTIONS, assert_understood, voiced_seconds, words
+from tests.spoken import QUESTIONS, assert_understood, words
 from utils.engine_thread import EngineThread
 
 END_S = 5.0  # a client that was asked to end does so within a second or two; the rest is a busy machine's
