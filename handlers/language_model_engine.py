@@ -13,7 +13,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, StaticCache, TextS
 from handlers.base import Live
 from handlers.chat_template import ChatTemplate
 from handlers.compilation import Compilation, usable_mode
-from handlers.generation import StaleCriteria, sampling_options
+from handlers.generation import StaleCriteria, StepThreads, sampling_options
 from handlers.prompt_cache import FixedCaches, GrowingCaches, PromptCaches, Session, keep_read_tokens
 from utils.bundled_models import resolve_model
 from utils.chat import Chat
@@ -61,6 +61,7 @@ class LanguageModelEngine:
             .to(device)
             .eval()
         )
+        self._step_threads = StepThreads(self._model, device)
         self._gen_kwargs = sampling_options(gen_kwargs)
         self._streams = self._gen_kwargs.get("num_beams", 1) == 1
         self._caches: PromptCaches | None = None
@@ -103,14 +104,15 @@ class LanguageModelEngine:
         streamer = _Streamer(self._tokenizer, prompt, emit)
         ids = torch.tensor([prompt], device=self._device)
         try:
-            output = self._model.generate(
-                ids,
-                attention_mask=torch.ones_like(ids),
-                stopping_criteria=[StaleCriteria(live)],
-                **({"past_key_values": cache} if cache is not None else {}),
-                **({"streamer": streamer} if self._streams else {}),
-                **options,
-            )
+            with self._step_threads:
+                output = self._model.generate(
+                    ids,
+                    attention_mask=torch.ones_like(ids),
+                    stopping_criteria=[StaleCriteria(live)],
+                    **({"past_key_values": cache} if cache is not None else {}),
+                    **({"streamer": streamer} if self._streams else {}),
+                    **options,
+                )
         finally:
             if cache is not None:
                 keep_read_tokens(session, streamer.tokens)

@@ -11,9 +11,12 @@ from utils.local_server import LocalServer, free_ports
 
 
 class ServerProcess:
-    """A context manager: a server on free ports, ready when entered (unless told otherwise)."""
+    """A context manager: a server on free ports, ready when entered (unless told otherwise).
 
-    def __init__(self, *arguments: str, config: str = "configs/bundled.json", wait: bool = True) -> None:
+    server: further arguments of `LocalServer`.
+    """
+
+    def __init__(self, *arguments: str, config: str = "configs/bundled.json", wait: bool = True, **server) -> None:
         self.microphone_port, self.speaker_port = free_ports(2)
         self._changed = threading.Condition()
         self._wait = wait
@@ -21,7 +24,7 @@ class ServerProcess:
         self.log: list[str] = []
         ports = ["--recv_port", str(self.microphone_port), "--send_port", str(self.speaker_port)]
         command: Sequence[str] = [config, *ports, *arguments]
-        self._server = LocalServer(command, self._keep(self.lines), self._keep(self.log))
+        self._server = LocalServer(command, self._keep(self.lines), self._keep(self.log), **server)
 
     def __enter__(self) -> ServerProcess:
         self._server.__enter__()

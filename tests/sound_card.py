@@ -11,14 +11,13 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
+from tests.waiting import DEADLINE_S, wait_until
+
 RATE = 16_000  # of what is spoken and recorded here, Hz; PulseAudio resamples to and from the devices' own
-DEADLINE_S = 30.0  # of everything that takes a moment: a busy machine's
-LOOK_S = 0.02  # how often a condition that nobody announces is looked at
 ORPHAN_S = 300  # the daemon ends by itself, after so long without a client, where a test was killed
 PROGRAMS = ("pulseaudio", "pactl", "pacat", "parec")
 ALSA_PLUGIN = "libasound_module_pcm_pulse.so"
@@ -168,14 +167,6 @@ class Recording:
                 with self._changed:
                     self.received.append((time.monotonic(), data))
                     self._changed.notify_all()
-
-
-def wait_until(found: Callable[[], bool], what: str) -> None:
-    """Until a condition that nobody announces holds."""
-    end = time.monotonic() + DEADLINE_S
-    while not found():
-        assert time.monotonic() < end, f"waited for {what}"
-        threading.Event().wait(LOOK_S)
 
 
 def require_packages() -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import signal
 import socket
 import time
 
@@ -158,30 +156,6 @@ def test_one_client_more_is_refused_at_once(server):
     server.wait_for(server.log, lambda log: any("refused" in line for line in log))
 
 
-def test_garbage_harms_nobody(server, say):
-    rng = np.random.default_rng(0)
-    for _ in range(100):
-        socket.create_connection(("127.0.0.1", server.microphone_port), timeout=5).close()
-        socket.create_connection(("127.0.0.1", server.speaker_port), timeout=5).close()
-    holder = socket.create_connection(("127.0.0.1", server.microphone_port), timeout=5)
-    mark = len(server.log)
-    with server.connect() as client:
-        client.microphone.sendall(rng.bytes(1_000_001))
-    conversation_over(server, mark)
-    mark = len(server.log)
-    with server.connect() as client:
-        client.microphone.sendall(b"\x00")
-        client.end_input()
-        assert client.wait_end(10)
-    conversation_over(server, mark)
-    mark = len(server.lines)
-    with holder, server.connect() as client:
-        client.say(say("What is the capital of France?"))
-        client.silence(0.6)
-        assert "capital of france" in words(server.wait_line("USER:", mark))
-    assert server.process.poll() is None
-
-
 def test_metrics_are_one_object_a_turn(server):
     import json
 
@@ -198,42 +172,3 @@ def test_metrics_are_one_object_a_turn(server):
         assert sum(stages) <= turn["voice_to_voice_ms"] + 1
         assert 0 <= turn["between_stages_ms"] <= turn["voice_to_voice_ms"]
     assert any(turn["interrupted"] for turn in turns)
-
-
-def test_threads_do_not_grow_from_conversation_to_conversation(server):
-    def threads() -> int:
-        return len(os.listdir(f"/proc/{server.process.pid}/task"))
-
-    counts = []
-    for _ in range(6):
-        mark = len(server.log)
-        with server.connect():
-            # The next conversation begins only after the last one's threads have ended.
-            server.wait_for(
-                server.log,
-                lambda log, mark=mark: any("conversation with" in line and "over" not in line for line in log[mark:]),
-            )
-            counts.append(threads())
-    assert max(counts) - min(counts) <= 1
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("moment", ["loading", "idle", "listening", "speaking"])
-def test_signals_end_it_in_good_order(say, number, moment):
-    with ServerProcess(wait=moment != "loading") as server:
-        if moment == "loading":
-            server.wait_for(server.log, lambda log: any("VAD ready" in line for line in log))
-            status, seconds = server.stop(number)
-        elif moment == "idle":
-            status, seconds = server.stop(number)
-        else:
-            with server.connect() as client:
-                client.say(say("Tell me a long story about a dog."))
-                if moment == "speaking":
-                    client.silence(0.6)
-                    assert client.wait_bytes(4_096)
-                status, seconds = server.stop(number)
-                assert client.wait_end(5)
-        assert status == 0
-        assert seconds < 5
-        assert not any("Traceback" in line for line in server.log)

@@ -30,17 +30,25 @@ def free_ports(count: int) -> list[int]:
 
 
 class LocalServer:
-    """A context manager. arguments: of s2s_pipeline.py. on_stdout/on_stderr take each of its lines."""
+    """A context manager. arguments: of s2s_pipeline.py. on_stdout/on_stderr take each of its lines.
+
+    program: the script to run, another one where a test wants the server otherwise.
+    """
 
     def __init__(
-        self, arguments: Sequence[str], on_stdout: Callable[[str], None], on_stderr: Callable[[str], None]
+        self,
+        arguments: Sequence[str],
+        on_stdout: Callable[[str], None],
+        on_stderr: Callable[[str], None],
+        program: Path = ROOT / "s2s_pipeline.py",
     ) -> None:
+        self._program = program
         self._arguments = list(arguments)
         self._sinks = on_stdout, on_stderr
         self._ready = threading.Event()
 
     def __enter__(self) -> LocalServer:
-        command = [sys.executable, "-u", str(ROOT / "s2s_pipeline.py"), *self._arguments]
+        command = [sys.executable, "-u", str(self._program), *self._arguments]
         # A process group of its own: Ctrl-C on the terminal reaches the caller, which stops the server in its turn.
         self.process = subprocess.Popen(
             command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True

@@ -21,6 +21,7 @@ from utils.stop_signals import StopSignals
 
 logger = logging.getLogger(__name__)
 
+CLOSED_AGAIN = "it opened one port and closed it again"
 TICK_S = 1.0  # how often connections that wait for their second half are looked through
 
 MakeConversation = Callable[[Connections, Callable[[], None]], Conversation]
@@ -101,7 +102,12 @@ class Server:
     def _accept_speaker(self, listening: socket.socket) -> None:
         while (accepted := self._accept(listening)) is not None:
             connection, host = accepted
+            if _has_closed(connection):
+                logger.debug("dropped %s: it opened the second port and closed it again", host)
+                connection.close()
+                continue
             self._accept_waiting_microphones()
+            self._drop_closed_microphones()
             microphone = self._pairing.second(host)
             if microphone is None:
                 logger.debug("dropped %s: it opened the second port without the first", host)
@@ -119,6 +125,12 @@ class Server:
         """The first connection was made before the second, but `select` may have seen the second only."""
         for listening in self._microphone.sockets:
             self._accept_microphone(listening)
+
+    def _drop_closed_microphones(self) -> None:
+        """Also those of whose end `select` has not spoken yet: none may take the place of the client's own."""
+        for waiting in self._pairing.waiting():
+            if _has_closed(waiting):
+                self._drop(waiting, CLOSED_AGAIN)
 
     def _accept(self, listening: socket.socket) -> tuple[socket.socket, str] | None:
         try:
@@ -164,14 +176,8 @@ class Server:
     def _look_at_waiting(self, connection: socket.socket) -> None:
         """A waiting connection has sent something, which its conversation will read, or has closed."""
         self._forget(connection)
-        try:
-            ended = not connection.recv(1, socket.MSG_PEEK)
-        except (BlockingIOError, InterruptedError):
-            ended = False
-        except OSError:
-            ended = True
-        if ended:
-            self._drop(connection, "it opened one port and closed it again")
+        if _has_closed(connection):
+            self._drop(connection, CLOSED_AGAIN)
 
     def _drop(self, connection: socket.socket, reason: str) -> None:
         logger.debug("dropped a connection: %s", reason)
@@ -211,3 +217,13 @@ class Server:
     def _woken(self) -> None:
         with contextlib.suppress(BlockingIOError):
             self._wake_reader.recv(4_096)
+
+
+def _has_closed(connection: socket.socket) -> bool:
+    """Whether its client has closed it, nothing of what it sent unread; reads nothing."""
+    try:
+        return not connection.recv(1, socket.MSG_PEEK)
+    except (BlockingIOError, InterruptedError):
+        return False
+    except OSError:
+        return True

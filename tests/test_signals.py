@@ -1,0 +1,74 @@
+"""SIGINT and SIGTERM at every stage of the real server's life: a graceful end, with nothing left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from tests.client_process import ignore_interrupts
+from tests.server_process import ServerProcess
+from utils.local_server import ROOT
+
+STORY = "Tell me a long story about a dog."
+END_S = 5.0
+
+
+def assert_ended_well(server: ServerProcess, status: int, seconds: float) -> None:
+    assert status == 0
+    assert seconds < END_S
+    assert not any("Traceback" in line for line in server.log)
+    for port in (server.microphone_port, server.speaker_port):
+        socket.create_server(("127.0.0.1", port)).close()  # free again at once
+    with pytest.raises(ProcessLookupError):
+        os.killpg(server.process.pid, 0)  # it began a group of its own, of which nobody is left
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("moment", ["loading", "idle", "listening", "thinking", "speaking", "client gone"])
+def test_a_signal_ends_it_in_good_order(say, number, moment):
+    with ServerProcess("--log_level", "debug", wait=moment != "loading") as server:
+        if moment == "loading":
+            server.wait_for(server.log, lambda log: any("VAD ready" in line for line in log))
+        elif moment != "idle":
+            client = server.connect()
+            client.say(say(STORY))
+        if moment == "thinking":
+            client.silence(0.3)
+            server.wait_for(server.log, lambda log: any("end of turn" in line for line in log))
+        elif moment in ("speaking", "client gone"):
+            client.silence(0.3)
+            assert client.wait_bytes(4_096, 60)
+        if moment == "client gone":
+            client.leave()
+        status, seconds = server.stop(number)
+        if moment in ("listening", "thinking", "speaking"):
+            assert client.wait_end(5)
+            client.leave()
+        assert_ended_well(server, status, seconds)
+
+
+@pytest.mark.parametrize("numbers", [(signal.SIGINT, signal.SIGINT), (signal.SIGTERM, signal.SIGINT)])
+def test_the_second_signal_ends_it_at_once(numbers):
+    with ServerProcess(wait=False) as server:
+        server.wait_for(server.log, lambda log: any("VAD ready" in line for line in log))
+        for number in numbers:
+            server.process.send_signal(number)
+        status, seconds = server.stop(numbers[-1])
+        assert status in (0, 130, -signal.SIGINT)  # the first may have been quicker than the second
+        assert seconds < END_S
+
+
+def test_a_background_job_whose_shell_ignores_ctrl_c_hears_it_all_the_same():
+    command = ["s2s_pipeline.py", "configs/bundled.json", "--recv_port", "0", "--send_port", "0"]
+    process = subprocess.Popen(
+        [sys.executable, "-u", *command], cwd=ROOT, stderr=subprocess.PIPE, text=True, preexec_fn=ignore_interrupts
+    )
+    with process, process.stderr:
+        assert any("ready after" in line for line in process.stderr)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(END_S) == 0
