@@ -59,7 +59,7 @@ def test_the_second_signal_ends_it_at_once(numbers):
         for number in numbers:
             server.process.send_signal(number)
         status, seconds = server.stop(numbers[-1])
-        assert status in (0, 130, -signal.SIGINT)  # the first may have been quicker than the second
+        assert status in (0, 128 + signal.SIGINT, 128 + signal.SIGTERM)  # the first may have been quick, or come second
         assert seconds < END_S
 
 
