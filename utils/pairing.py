@@ -37,15 +37,19 @@ class Pairing(Generic[C]):
         self._waiting.append(_Waiting(connection, same_host(host), self._clock()))
         return self._remove(lambda index, _: index < len(self._waiting) - MOST_WAITING)
 
-    def second(self, host: str) -> C | None:
+    def second(self, host: str, speaks: Callable[[C], bool] = lambda _: True) -> C | None:
         """A connection to the second port: its first half from this address, or None.
 
         A client opens its two connections one right after the other. So it is the oldest of those that came just now
         (of two clients that start together, the first to open one port is the first to open the other); where none is
         so fresh, the newest, for an older one was left by somebody who opened one port only.
+
+        speaks: whether a first half's client has not ended its input yet. One that has ended it has most likely gone,
+        and is chosen only where there is no other: it may have said all it had to say.
         """
         host, now = same_host(host), self._clock()
         candidates = [waiting for waiting in self._waiting if waiting.host == host]
+        candidates = [waiting for waiting in candidates if speaks(waiting.connection)] or candidates
         fresh = [waiting for waiting in candidates if now - waiting.since <= FRESH_S]
         if not candidates:
             return None

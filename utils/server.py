@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import select
 import selectors
 import socket
 import time
@@ -108,7 +109,7 @@ class Server:
                 continue
             self._accept_waiting_microphones()
             self._drop_closed_microphones()
-            microphone = self._pairing.second(host)
+            microphone = self._pairing.second(host, _still_speaks)
             if microphone is None:
                 logger.debug("dropped %s: it opened the second port without the first", host)
                 connection.close()
@@ -227,3 +228,11 @@ def _has_closed(connection: socket.socket) -> bool:
         return False
     except OSError:
         return True
+
+
+def _still_speaks(connection: socket.socket) -> bool:
+    """Whether its client has not ended its input, also where something that it sent before is unread."""
+    ended = select.POLLHUP | select.POLLERR | getattr(select, "POLLRDHUP", 0)  # Linux tells a half-close by the last
+    poll = select.poll()
+    poll.register(connection, ended)
+    return not any(events & ended for _, events in poll.poll(0))

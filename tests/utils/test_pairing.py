@@ -121,3 +121,11 @@ def test_over_any_history_it_is_the_oldest_fresh_one_or_the_newest(events):
             assert pairing.expired() == [entry[0] for entry in late]
             waiting = [entry for entry in waiting if entry not in late]
         assert pairing.waiting() == [entry[0] for entry in waiting]
+
+
+def test_one_that_has_ended_its_input_is_chosen_only_where_there_is_no_other():
+    pairing = Pairing(Clock())
+    pairing.first("scan", "127.0.0.1")
+    pairing.first("client", "127.0.0.1")
+    assert pairing.second("127.0.0.1", lambda connection: connection == "client") == "client"
+    assert pairing.second("127.0.0.1", lambda connection: connection == "client") == "scan"

@@ -1,0 +1,170 @@
+"""The server's main loop on real sockets, with conversations that have no stages."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import struct
+import threading
+import time
+
+import pytest
+
+from tests.waiting import wait_until
+from utils.listening import Listener
+from utils.server import Server
+from utils.stop_signals import StopSignals
+
+SCAN = b"GET / HTTP/1.0\r\n\r\n"
+
+
+class FakeConversation:
+    """Lasts until its client leaves or somebody hangs up."""
+
+    def __init__(self, connections, on_finished):
+        self.connections, self._on_finished = connections, on_finished
+        self.finished, self.started, self.closed = threading.Event(), threading.Event(), threading.Event()
+
+    def start(self):
+        self.started.set()
+
+    def hang_up(self, reason):
+        if not self.finished.is_set():
+            self.finished.set()
+            self._on_finished()
+
+    def close(self):
+        self.connections.shut_down()
+        self.connections.close()
+        self.closed.set()
+        return True
+
+
+class Served:
+    """A server in a thread of its own. Which connection is whose is told by what was sent on it."""
+
+    def __init__(self) -> None:
+        self.conversations: list[FakeConversation] = []
+        self.listeners = [Listener("127.0.0.1", 0) for _ in range(2)]
+        self.microphone_port, self.speaker_port = (listener.port for listener in self.listeners)
+        self.fail = False
+        self._stop = StopSignals()  # its handlers are not installed: that takes the main thread
+        self._server = Server(*self.listeners, self._make)
+        self._server.listen()
+        self._thread = threading.Thread(target=self._server.serve, args=(self._stop,), daemon=True)
+        self._thread.start()
+
+    def _make(self, connections, on_finished):
+        if self.fail:
+            raise RuntimeError("no conversation today")
+        self.conversations.append(FakeConversation(connections, on_finished))
+        return self.conversations[-1]
+
+    def connect(self, port: int, data: bytes = b"") -> socket.socket:
+        connection = socket.create_connection(("127.0.0.1", port), timeout=10)
+        connection.sendall(data)
+        return connection
+
+    def begun(self, count: int) -> FakeConversation:
+        wait_until(lambda: len(self.conversations) >= count, f"conversation {count}")
+        assert self.conversations[count - 1].started.wait(10)
+        return self.conversations[count - 1]
+
+    def close(self) -> None:
+        self._stop.requested = True
+        self._server._wake()
+        self._thread.join(10)
+        assert not self._thread.is_alive()
+        with self._stop:
+            pass
+
+
+@pytest.fixture
+def served():
+    server = Served()
+    yield server
+    server.close()
+
+
+def first_bytes(conversation: FakeConversation) -> bytes:
+    microphone = conversation.connections.microphone
+    wait_until(lambda: _peek(microphone) is not None, "what the client said")
+    return _peek(microphone)
+
+
+def _peek(connection: socket.socket) -> bytes | None:
+    with contextlib.suppress(BlockingIOError):
+        return connection.recv(64, socket.MSG_PEEK)
+    return None
+
+
+def reset(connection: socket.socket) -> None:
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
+
+
+def half_close(connection: socket.socket) -> None:
+    connection.shutdown(socket.SHUT_WR)
+
+
+@pytest.mark.parametrize("data", [b"", SCAN], ids=["nothing", "a request"])
+@pytest.mark.parametrize("end", [socket.socket.close, reset])
+def test_a_scan_of_the_first_port_does_not_take_the_client_s_place(served, data, end):
+    for number in range(1, 11):
+        end(served.connect(served.microphone_port, data))
+        with served.connect(served.microphone_port, b"client") as microphone, served.connect(served.speaker_port):
+            conversation = served.begun(number)
+            assert first_bytes(conversation) == b"client"
+            assert microphone.getsockname() == conversation.connections.microphone.getpeername()
+        assert conversation.closed.wait(10)
+
+
+def test_a_client_may_say_all_and_end_its_input_before_it_opens_the_second_port(served):
+    with served.connect(served.microphone_port, b"all") as microphone:
+        half_close(microphone)
+        with served.connect(served.speaker_port):
+            assert first_bytes(served.begun(1)) == b"all"
+
+
+def test_one_client_more_is_refused_within_a_second_and_has_room_within_a_second(served):
+    with served.connect(served.microphone_port), served.connect(served.speaker_port) as speaker:
+        served.begun(1)
+        for port in (served.microphone_port, served.speaker_port):
+            began = time.monotonic()
+            with served.connect(port) as refused:
+                assert refused.recv(1) == b""
+            assert time.monotonic() - began < 1
+        speaker.close()
+        with served.connect(served.microphone_port), served.connect(served.speaker_port):
+            served.begun(2)
+
+
+def test_what_is_written_to_the_second_port_is_ignored(served):
+    with served.connect(served.microphone_port), served.connect(served.speaker_port) as speaker:
+        conversation = served.begun(1)
+        speaker.sendall(bytes(5_000_000))
+        assert not conversation.finished.is_set()
+        half_close(speaker)
+        assert conversation.closed.wait(10)
+
+
+def test_a_conversation_that_cannot_be_made_is_closed_and_the_next_begins(served, caplog):
+    served.fail = True
+    with served.connect(served.microphone_port) as microphone, served.connect(served.speaker_port) as speaker:
+        assert microphone.recv(1) == speaker.recv(1) == b""
+    assert "a conversation could not be started" in caplog.text
+    served.fail = False
+    with served.connect(served.microphone_port), served.connect(served.speaker_port):
+        served.begun(1)
+
+
+def test_first_halves_that_wait_are_few(served):
+    opened = [served.connect(served.microphone_port) for _ in range(40)]
+    try:
+        for connection in opened[:24]:
+            assert connection.recv(1) == b""  # the oldest go
+        with served.connect(served.speaker_port):
+            served.begun(1)
+    finally:
+        for connection in opened:
+            connection.close()
