@@ -232,6 +232,8 @@ def _has_closed(connection: socket.socket) -> bool:
 
 def _still_speaks(connection: socket.socket) -> bool:
     """Whether its client has not ended its input, also where something that it sent before is unread."""
+    if not hasattr(select, "poll"):  # on Windows
+        return True
     ended = select.POLLHUP | select.POLLERR | getattr(select, "POLLRDHUP", 0)  # Linux tells a half-close by the last
     poll = select.poll()
     poll.register(connection, ended)

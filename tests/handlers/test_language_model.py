@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from handlers.chat_template import ChatTemplate, NoChatTemplate
-from handlers.generation import sampling_options
+from handlers.generation import StepThreads, sampling_options
 from handlers.language_model import LanguageModelHandler
 from handlers.language_model_engine import LanguageModelEngine
 from tests.fakes import Surroundings
@@ -149,6 +149,37 @@ def test_beams_answer_without_streaming(thread):
         lambda: LanguageModelEngine(thread, **OPTIONS, gen_kwargs={**GENERATION, "num_beams": 2, "max_new_tokens": 8})
     )
     assert "Paris" in reply(engine, engine.new_session(), engine.new_chat(), FRANCE)
+
+
+class _CountsThreads(torch.nn.Module):
+    """A model that notes how many threads each of its passes has."""
+
+    def __init__(self):
+        super().__init__()
+        self.threads: list[int] = []
+
+    def forward(self, input_ids):
+        self.threads.append(torch.get_num_threads())
+
+
+@pytest.mark.parametrize(("device", "expected"), [("cpu", [4, 2, 2, 4, 2]), ("cuda", [4, 4, 4, 4, 4])])
+def test_a_step_has_half_the_threads_of_a_prompt(thread, device, expected):
+    def generate() -> list[int]:
+        before = torch.get_num_threads()
+        torch.set_num_threads(4)
+        try:
+            model = _CountsThreads()
+            threads = StepThreads(model, device)
+            for passes in ((7, 1, 1), (3, 1)):
+                with threads:
+                    for tokens in passes:
+                        model(input_ids=torch.zeros(1, tokens))
+                assert torch.get_num_threads() == 4
+            return model.threads
+        finally:
+            torch.set_num_threads(before)
+
+    assert thread.call(generate) == expected
 
 
 @pytest.mark.parametrize(
