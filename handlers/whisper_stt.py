@@ -38,6 +38,7 @@ WINDOW_S = 30
 MULTILINGUAL_VOCABULARY = 51_865  # tokens; English-only checkpoints have 51,864
 # Section 4.5 of the paper: text that compresses better than this repeats itself.
 COMPRESSION_RATIO_THRESHOLD = 2.4
+WARM_UP_TOKENS = 4
 LONG_FORM_TEMPERATURES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)  # section 4.5: retried at a higher one when a test fails
 
 
@@ -120,10 +121,15 @@ class WhisperEngine:
         return False
 
     def _warm_up_both_ways(self) -> None:
-        """As short utterances are decoded, and those over 30 s."""
-        rng = np.random.default_rng(0)
-        for seconds in (1, WINDOW_S + 1):
-            self._transcribe(rng.normal(0, 0.1, seconds * RATE).astype(np.float32), always)
+        """As short utterances are decoded, and those over 30 s; to some tokens, where silence would have none."""
+        options = self._gen_kwargs
+        tokens = min(WARM_UP_TOKENS, int(options.get("max_new_tokens", WARM_UP_TOKENS)))
+        self._gen_kwargs = {**options, "min_new_tokens": tokens}
+        try:
+            for seconds in (1, WINDOW_S + 1):
+                self._transcribe(np.zeros(seconds * RATE, dtype=np.float32), always)
+        finally:
+            self._gen_kwargs = options
 
     def _find_no_speech_token(self) -> int | None:
         """<|nospeech|>, spelled <|nocaptions|> in older checkpoints, comes right before <|notimestamps|>."""
