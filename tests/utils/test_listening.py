@@ -9,7 +9,7 @@ import socket
 
 import pytest
 
-from utils.listening import Listener, PortUnavailable, prepare_connection
+from utils.listening import LOST_AFTER_S, Listener, PortUnavailable, prepare_connection
 
 
 def test_it_is_bound_first_and_listens_later():
@@ -135,6 +135,15 @@ def test_a_connection_keeps_little_and_sends_at_once():
             assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
             assert connection.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
             assert connection.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) <= min(before, 2 * 8_192)
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="this system has no such limit")
+def test_a_client_that_vanishes_in_mid_reply_is_given_up():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        client = socket.create_connection(server.getsockname(), timeout=5)
+        with client, server.accept()[0] as connection:
+            prepare_connection(connection)
+            assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == LOST_AFTER_S * 1_000
 
 
 def test_a_connection_that_has_no_such_options_is_left_as_it_is():
