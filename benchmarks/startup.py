@@ -37,7 +37,7 @@ from utils.messages import FloatAudio
 from utils.wav_files import WavWriter
 from utils.wire_protocol import SAMPLE_BYTES
 
-QUESTIONS = ("What is the capital of France?", "Tell me a long story about a dog and a cat.")
+QUESTIONS = ("What is the capital of France?", "Why is the sky blue?")
 LOOK_S = 0.05  # how often memory is looked at
 MIB = 1 << 20
 ANSWER_TIMEOUT_S = 60.0
