@@ -44,8 +44,8 @@ class Pairing(Generic[C]):
         (of two clients that start together, the first to open one port is the first to open the other); where none is
         so fresh, the newest, for an older one was left by somebody who opened one port only.
 
-        speaks: whether a first half's client has not ended its input yet. One that has ended it has most likely gone,
-        and is chosen only where there is no other: it may have said all it had to say.
+        speaks: whether a first half's client seems to be there still. One that has ended its input has most likely
+        gone, and is chosen only where there is no other: it may have said all it had to say.
         """
         host, now = same_host(host), self._clock()
         candidates = [waiting for waiting in self._waiting if waiting.host == host]

@@ -23,6 +23,7 @@ from utils.stop_signals import StopSignals
 logger = logging.getLogger(__name__)
 
 CLOSED_AGAIN = "it opened one port and closed it again"
+MOST_UNREAD = 48_000  # bytes: a microphone has not sent so much between the opening of the one port and of the other
 TICK_S = 1.0  # how often connections that wait for their second half are looked through
 
 MakeConversation = Callable[[Connections, Callable[[], None]], Conversation]
@@ -231,10 +232,17 @@ def _has_closed(connection: socket.socket) -> bool:
 
 
 def _still_speaks(connection: socket.socket) -> bool:
-    """Whether its client has not ended its input, also where something that it sent before is unread."""
-    if not hasattr(select, "poll"):  # on Windows
+    """Whether its client seems to be there still: it has not ended its input, also where something is unread before
+    that end, nor sent so much already that its end may wait behind it. Reads nothing."""
+    if hasattr(select, "poll"):  # not on Windows
+        ended = select.POLLHUP | select.POLLERR | getattr(select, "POLLRDHUP", 0)  # Linux tells a half-close by it
+        poll = select.poll()
+        poll.register(connection, ended)
+        if any(events & ended for _, events in poll.poll(0)):
+            return False
+    try:
+        return len(connection.recv(MOST_UNREAD, socket.MSG_PEEK)) < MOST_UNREAD
+    except (BlockingIOError, InterruptedError):
         return True
-    ended = select.POLLHUP | select.POLLERR | getattr(select, "POLLRDHUP", 0)  # Linux tells a half-close by the last
-    poll = select.poll()
-    poll.register(connection, ended)
-    return not any(events & ended for _, events in poll.poll(0))
+    except OSError:
+        return False

@@ -61,7 +61,10 @@ class Served:
         return self.conversations[-1]
 
     def connect(self, port: int, data: bytes = b"") -> socket.socket:
-        connection = socket.create_connection(("127.0.0.1", port), timeout=10)
+        connection = socket.socket()
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1_000_000)
+        connection.settimeout(10)
+        connection.connect(("127.0.0.1", port))
         connection.sendall(data)
         return connection
 
@@ -107,7 +110,7 @@ def half_close(connection: socket.socket) -> None:
     connection.shutdown(socket.SHUT_WR)
 
 
-@pytest.mark.parametrize("data", [b"", SCAN], ids=["nothing", "a request"])
+@pytest.mark.parametrize("data", [b"", SCAN, bytes(300_000)], ids=["nothing", "a request", "a flood"])
 @pytest.mark.parametrize("end", [socket.socket.close, reset])
 def test_a_scan_of_the_first_port_does_not_take_the_client_s_place(served, data, end):
     for number in range(1, 11):
