@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TextIO
 
+from utils.stop_signals import Stopped
+
 INTERVAL_S = 2.0  # silent for so long, then a sign of life as often
 
 Wait = Callable[[threading.Event, float], bool]
@@ -36,6 +38,9 @@ def progress(
     try:
         yield
         outcome = "took"
+    except Stopped:
+        outcome = "stopped after"
+        raise
     finally:
         done.set()
         thread.join()
@@ -56,7 +61,7 @@ class _Report:
             self._write(f"… still {self._what} ({self._elapsed_s():.0f} s)", end="")
 
     def finish(self, outcome: str) -> None:
-        """outcome: "took" or "failed after"."""
+        """outcome: "took", "stopped after" or "failed after"."""
         if self._width:
             self._write(f"{self._what} {outcome} {self._elapsed_s():.1f} s", end="\n")
 

@@ -37,6 +37,8 @@ class StopSignals:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         for number, previous in self._previous.items():
+            if self.requested and previous is signal.default_int_handler:
+                previous = signal.SIG_DFL  # Python's own would show a traceback of the end that is under way
             signal.signal(number, previous)
         self._reader.close()
         self._writer.close()

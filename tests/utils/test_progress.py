@@ -8,6 +8,7 @@ import threading
 import pytest
 
 from utils.progress import INTERVAL_S, progress
+from utils.stop_signals import Stopped
 
 
 class FakeTime:
@@ -68,6 +69,13 @@ def test_a_terminal_gets_one_line_written_over():
     *_, shown, last = written.rstrip("\n").split("\r")
     assert shown == "… still loading the LM (10 s)"
     assert last == "loading the LM took 10.5 s".ljust(len(shown)), "what stood there before is wiped out"
+
+
+def test_a_stop_is_no_failure():
+    stream = io.StringIO()
+    with pytest.raises(Stopped):
+        run(2, stream, error=Stopped())
+    assert stream.getvalue().splitlines()[-1] == "loading the LM stopped after 4.5 s"
 
 
 @pytest.mark.parametrize("rounds", [0, 2])

@@ -46,3 +46,15 @@ def test_the_first_asks_and_the_second_ends(number):
         assert process.stdout.readline() == "asked\n"
         process.send_signal(number)
         assert process.wait(10) == 128 + number
+
+
+@pytest.mark.parametrize(("requested", "after"), [(True, "SIG_DFL"), (False, "default_int_handler")])
+def test_during_the_end_that_was_asked_for_a_signal_shows_no_traceback(requested, after):
+    code = (
+        "import signal\n"
+        "from utils.stop_signals import StopSignals\n"
+        "with StopSignals() as stop:\n"
+        f"    if {requested}: signal.raise_signal(signal.SIGINT)\n"
+        f"assert signal.getsignal(signal.SIGINT) is signal.{after}\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=30, check=False).returncode == 0
