@@ -14,8 +14,11 @@ from tests.server_process import ServerProcess
 from tests.waiting import wait_until
 
 CONVERSATIONS = 50
-FIRST, LAST = slice(5, 15), slice(-10, None)  # the first few take what is kept: caches, pools, arenas
-MOST_GROWTH = 40 * MIB
+FIRST, LAST = slice(None, 10), slice(-10, None)
+# What one conversation holds is given back; 10 MiB more or less are chance. The voice's runtime keeps blocks of 32 MiB
+# for the longest sentence it has spoken, so a long reply comes before the first that counts.
+MOST_GROWTH = 30 * MIB
+LONG_QUESTION = "Tell me a long story about a dog and a cat."
 QUESTION = "What is the capital of France?"
 
 
@@ -43,11 +46,17 @@ def closed_while_it_thinks(client: RawClient) -> None:
 ENDS = (whole, closed_in_mid_reply, whole, reset_in_mid_reply, whole, closed_while_it_thinks)
 
 
+def spoken(audio: np.ndarray) -> bytes:
+    return (np.clip(audio, -1, 1) * 32_767).astype("<i2").tobytes() + bytes(16_000)
+
+
 def test_fifty_conversations_leave_nothing_behind(say):
-    speech = (np.clip(say(QUESTION), -1, 1) * 32_767).astype("<i2").tobytes() + bytes(16_000)
+    speech, long_speech = spoken(say(QUESTION)), spoken(say(LONG_QUESTION))
     with ServerProcess() as server:
         watch = ProcessWatch(server.process.pid)
         idle, seen = watch.now(), []
+        for warm_up in (long_speech, speech, speech):
+            converse(server, watch, idle, warm_up, whole)
         for number in range(CONVERSATIONS):
             seen.append(converse(server, watch, idle, speech, ENDS[number % len(ENDS)]))
         users = sum(line.startswith("USER:") for line in server.lines)

@@ -16,6 +16,7 @@ from functools import partial
 from typing import Protocol
 
 from utils.conversation import Connections, Conversation
+from utils.freed_memory import give_back_freed_memory
 from utils.listening import Listener, prepare_connection
 from utils.pairing import Pairing
 from utils.stop_signals import StopSignals
@@ -188,10 +189,13 @@ class Server:
         connection.close()
 
     def _reap(self) -> None:
-        for conversation in [c for c in self._conversations if c.finished.is_set()]:
+        over = [conversation for conversation in self._conversations if conversation.finished.is_set()]
+        for conversation in over:
             self._forget(conversation.connections.speaker)
             conversation.close()
             self._conversations.remove(conversation)
+        if over:
+            give_back_freed_memory()
 
     def _has_room(self) -> bool:
         """A client that has just left makes room, also where `select` has not said so yet."""
