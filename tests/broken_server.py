@@ -1,4 +1,4 @@
-"""The server, whose voice breaks at the first sentence after it has been warmed up; then it is well."""
+"""The server, each of whose models breaks once after it has been warmed up; then it is well."""
 
 from __future__ import annotations
 
@@ -7,21 +7,27 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from handlers.language_model_engine import LanguageModelEngine
 from handlers.piper_tts import PiperEngine
+from handlers.whisper_stt import WhisperEngine
 from s2s_pipeline import main
 
-spoken = PiperEngine.stream
-broken: list[str] = []
+
+def break_once(engine, method, name):
+    works, broken = getattr(engine, method), []
+
+    def work(self, *arguments):
+        if not broken:
+            broken.append(name)
+            raise RuntimeError(f"the {name} breaks")
+        return works(self, *arguments)
+
+    setattr(engine, method, work)
 
 
-def break_once(self, text, live):
-    if not broken:
-        broken.append(text)
-        raise RuntimeError("the voice breaks")
-    return spoken(self, text, live)
-
-
-PiperEngine.stream = break_once  # type: ignore[method-assign]
+break_once(WhisperEngine, "transcribe", "ear")
+break_once(LanguageModelEngine, "stream", "mind")
+break_once(PiperEngine, "stream", "voice")
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -6,6 +6,9 @@ import functools
 
 import pytest
 
+from tests.abused_server import FRANCE, MOST_GROWTH, STORY, AbusedServer
+from tests.process_watch import MIB, PeakWatch, ProcessWatch
+from tests.waiting import wait_until
 from utils.bundled_voice import BundledVoice
 from utils.cpu_threads import let_waiting_threads_sleep
 
@@ -16,3 +19,26 @@ let_waiting_threads_sleep()  # as the server does, before any test loads torch
 def say():
     """say(text) → float32 [n], 16 kHz: the bundled Piper voice, speaking."""
     return functools.cache(BundledVoice().say)
+
+
+@pytest.fixture(scope="module")
+def abused(say):
+    """A warm server for a module's abuse."""
+    with AbusedServer() as server:
+        server.warm_up(*((text, say(text)) for text in (FRANCE, STORY)))
+        yield server
+
+
+@pytest.fixture
+def watched(abused, say):
+    """The server; it never takes much, and after the test it serves the next client and has given back what it took."""
+    with PeakWatch(abused.process.pid) as peak:
+        yield abused
+        abused.ask(FRANCE, say(FRANCE))
+    watch = ProcessWatch(abused.process.pid)
+    wait_until(lambda: watch.now().threads <= abused.idle.threads, "the conversation's threads to end")
+    wait_until(lambda: watch.now().files <= abused.idle.files, "the conversation's sockets to be closed")
+    print(f"memory: {peak.before.memory / MIB:.0f}, at most {peak.most.memory / MIB:.0f} MiB")
+    assert peak.most.memory - abused.idle.memory < MOST_GROWTH
+    assert not any("Traceback" in line or "still busy" in line for line in abused.log)
+    assert abused.process.poll() is None

@@ -52,7 +52,7 @@ class ServerProcess:
         """Wait until `found(lines)`; AssertionError with what was said when it never is."""
         with self._changed:
             done = self._changed.wait_for(lambda: found(lines), timeout)
-        assert done, "\n".join([*self.lines, *self.log[-40:]])
+        assert done, "\n".join([*self.lines, *self.log[-400:]])
 
     def wait_line(self, start: str, after: int = 0, timeout: float = 30.0) -> str:
         """Wait for a line on stdout, from line number `after` on, that starts so; returns the rest of it."""

@@ -37,23 +37,25 @@ class Pairing(Generic[C]):
         self._waiting.append(_Waiting(connection, same_host(host), self._clock()))
         return self._remove(lambda index, _: index < len(self._waiting) - MOST_WAITING)
 
-    def second(self, host: str, speaks: Callable[[C], bool] = lambda _: True) -> C | None:
+    def second(self, host: str, doubt: Callable[[C], int] = lambda _: 0) -> C | None:
         """A connection to the second port: its first half from this address, or None.
 
         A client opens its two connections one right after the other. So it is the oldest of those that came just now
         (of two clients that start together, the first to open one port is the first to open the other); where none is
         so fresh, the newest, for an older one was left by somebody who opened one port only.
 
-        speaks: whether a first half's client seems to be there still. One that has ended its input has most likely
-        gone, and is chosen only where there is no other: it may have said all it had to say.
+        doubt: how much speaks against a first half's client being there still. The least doubtful is chosen; of
+        several that all are doubtful, the newest.
         """
-        host, now = same_host(host), self._clock()
-        candidates = [waiting for waiting in self._waiting if waiting.host == host]
-        candidates = [waiting for waiting in candidates if speaks(waiting.connection)] or candidates
-        fresh = [waiting for waiting in candidates if now - waiting.since <= FRESH_S]
+        candidates = [
+            (doubt(waiting.connection), waiting) for waiting in self._waiting if waiting.host == same_host(host)
+        ]
         if not candidates:
             return None
-        chosen = fresh[0] if fresh else candidates[-1]
+        least, now = min(doubts for doubts, _ in candidates), self._clock()
+        likely = [waiting for doubts, waiting in candidates if doubts == least]
+        fresh = [waiting for waiting in likely if not least and now - waiting.since <= FRESH_S]
+        chosen = fresh[0] if fresh else likely[-1]
         self._waiting.remove(chosen)
         return chosen.connection
 

@@ -111,7 +111,7 @@ class Server:
                 continue
             self._accept_waiting_microphones()
             self._drop_closed_microphones()
-            microphone = self._pairing.second(host, _still_speaks)
+            microphone = self._pairing.second(host, _doubt)
             if microphone is None:
                 logger.debug("dropped %s: it opened the second port without the first", host)
                 connection.close()
@@ -235,18 +235,18 @@ def _has_closed(connection: socket.socket) -> bool:
         return True
 
 
-def _still_speaks(connection: socket.socket) -> bool:
-    """Whether its client seems to be there still: it has not ended its input, also where something is unread before
-    that end, nor sent so much already that its end may wait behind it. Reads nothing."""
+def _doubt(connection: socket.socket) -> int:
+    """Whether the client of a first half seems to be there still: 0, it does; 1, it has sent so much already that its
+    end may wait behind it; 2, it has ended its input, perhaps behind something unread. Reads nothing."""
     if hasattr(select, "poll"):  # not on Windows
         ended = select.POLLHUP | select.POLLERR | getattr(select, "POLLRDHUP", 0)  # Linux tells a half-close by it
         poll = select.poll()
         poll.register(connection, ended)
         if any(events & ended for _, events in poll.poll(0)):
-            return False
+            return 2
     try:
-        return len(connection.recv(MOST_UNREAD, socket.MSG_PEEK)) < MOST_UNREAD
+        return int(len(connection.recv(MOST_UNREAD, socket.MSG_PEEK)) == MOST_UNREAD)
     except (BlockingIOError, InterruptedError):
-        return True
+        return 0
     except OSError:
-        return False
+        return 2

@@ -123,9 +123,18 @@ def test_over_any_history_it_is_the_oldest_fresh_one_or_the_newest(events):
         assert pairing.waiting() == [entry[0] for entry in waiting]
 
 
-def test_one_that_has_ended_its_input_is_chosen_only_where_there_is_no_other():
+DOUBTS = {"scan": 2, "flood": 1, "client": 0}
+
+
+def test_the_least_doubtful_is_chosen():
     pairing = Pairing(Clock())
-    pairing.first("scan", "127.0.0.1")
-    pairing.first("client", "127.0.0.1")
-    assert pairing.second("127.0.0.1", lambda connection: connection == "client") == "client"
-    assert pairing.second("127.0.0.1", lambda connection: connection == "client") == "scan"
+    for name in DOUBTS:
+        pairing.first(name, "127.0.0.1")
+    assert [pairing.second("127.0.0.1", DOUBTS.get) for _ in range(4)] == ["client", "flood", "scan", None]
+
+
+def test_of_several_that_are_doubtful_the_newest_is_chosen():
+    pairing = Pairing(Clock())
+    for name in ("flood", "client"):
+        pairing.first(name, "127.0.0.1")
+    assert pairing.second("127.0.0.1", lambda _: 1) == "client"

@@ -23,7 +23,9 @@ class FakeConversation:
 
     def __init__(self, connections, on_finished):
         self.connections, self._on_finished = connections, on_finished
-        self.finished, self.started, self.closed = threading.Event(), threading.Event(), threading.Event()
+        self.started, self.finished, self.closing, self.closed = (threading.Event() for _ in range(4))
+        self.may_close = threading.Event()
+        self.may_close.set()
 
     def start(self):
         self.started.set()
@@ -34,6 +36,8 @@ class FakeConversation:
             self._on_finished()
 
     def close(self):
+        self.closing.set()
+        assert self.may_close.wait(10)
         self.connections.shut_down()
         self.connections.close()
         self.closed.set()
@@ -67,6 +71,16 @@ class Served:
         connection.connect(("127.0.0.1", port))
         connection.sendall(data)
         return connection
+
+    @contextlib.contextmanager
+    def busy(self):
+        """The server is ending its first conversation: whoever connects meanwhile waits to be accepted."""
+        with self.connect(self.microphone_port), self.connect(self.speaker_port):
+            conversation = self.begun(1)
+            conversation.may_close.clear()
+        assert conversation.closing.wait(10)
+        yield
+        conversation.may_close.set()
 
     def begun(self, count: int) -> FakeConversation:
         wait_until(lambda: len(self.conversations) >= count, f"conversation {count}")
@@ -120,6 +134,20 @@ def test_a_scan_of_the_first_port_does_not_take_the_client_s_place(served, data,
             assert first_bytes(conversation) == b"client"
             assert microphone.getsockname() == conversation.connections.microphone.getpeername()
         assert conversation.closed.wait(10)
+
+
+@pytest.mark.parametrize("data", [SCAN, bytes(300_000)], ids=["a request", "a flood"])
+def test_clients_that_left_before_they_were_looked_at_do_not_take_the_next_one_s_place(served, data):
+    """Also not where the next one says much before it is looked at."""
+    with served.busy():
+        for _ in range(5):
+            first, second = served.connect(served.microphone_port, data), served.connect(served.speaker_port)
+            second.close()
+            first.close()
+        client = served.connect(served.microphone_port, b"client" + bytes(100_000)), served.connect(served.speaker_port)
+    assert first_bytes(served.begun(2)).startswith(b"client")
+    for connection in client:
+        connection.close()
 
 
 def test_a_client_may_say_all_and_end_its_input_before_it_opens_the_second_port(served):
