@@ -21,7 +21,7 @@ talk: models portaudio
 	@$(PY) talk.py $(CONFIG)
 
 test: models portaudio pulseaudio compiler .venv/.tools
-	$(PY) -m pytest
+	$(PY) -m pytest -n 2 --dist worksteal
 
 check: .venv/.tools
 	$(PY) -m ruff check .

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.abused_server import FRANCE, ROOM_S, STORY, end_with_a_reset, pcm, quick, reset
+from utils.pairing import FRESH_S
 
 
 def test_ports_opened_and_dropped_in_any_order(watched):
@@ -44,7 +45,7 @@ def test_one_port_only_takes_nobody_s_place(watched, say):
     with contextlib.closing(quick(watched.speaker_port)) as alone:
         assert alone.recv(1) == b""
     with contextlib.closing(quick(watched.microphone_port)) as lonely:
-        time.sleep(1.1)  # from then on the newest of those that wait is the next client's, not the oldest
+        time.sleep(FRESH_S + 1.5)  # from then on the newest of those that wait is the next client's, not the oldest
         watched.ask(FRANCE, say(FRANCE))
         lonely.settimeout(15)
         assert lonely.recv(1) == b""
