@@ -18,6 +18,7 @@ from utils.cpu_threads import let_waiting_threads_sleep
 from utils.listening import Listener, PortUnavailable
 from utils.load_errors import LoadError
 from utils.logging_setup import configure_logging
+from utils.privacy import report_nothing
 from utils.server_options import ServerOptions, read_server_options
 from utils.stop_signals import Stopped, StopSignals
 
@@ -30,6 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = read_server_options(sys.argv[1:] if argv is None else argv)
     configure_logging(options.server.log_level)
     let_waiting_threads_sleep()
+    report_nothing()
     with StopSignals() as stop, contextlib.ExitStack() as opened:
         try:
             microphone, speaker = bind(options, opened)

@@ -15,6 +15,7 @@ from handlers.tts import TTSHandler
 from utils.bundled_models import resolve_model
 from utils.engine_thread import Emit, EngineThread
 from utils.messages import PcmAudio
+from utils.privacy import report_nothing
 from utils.resampling import StreamResampler
 from utils.wire_protocol import REPLY_RATE, to_pcm
 
@@ -87,6 +88,7 @@ def _load_voice(piper: Any, file: Path) -> Any:
 
 
 def _import_piper() -> Any:
+    report_nothing()
     try:
         import piper
     except ModuleNotFoundError as error:

@@ -19,6 +19,7 @@ from handlers.base import BaseHandler, Live
 from utils.audio_timeline import AudioTimeline
 from utils.engine_thread import EngineThread
 from utils.messages import FloatAudio, InputAudio, InputEnded, InputGap, Message, SpeechPart, Utterance
+from utils.privacy import report_nothing
 from utils.resampling import resample
 from utils.segmentation import Dismissed, Onset, Segmenter, SpeechEvent, Split, Started, Stopped
 from utils.turns import Speech
@@ -36,6 +37,7 @@ class SileroModel:
     """The network, shared by all conversations; it holds no state of theirs. rate: 8,000 or 16,000 Hz."""
 
     def __init__(self, rate: int) -> None:
+        report_nothing()
         import onnxruntime
 
         options = onnxruntime.SessionOptions()

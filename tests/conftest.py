@@ -11,8 +11,10 @@ from tests.process_watch import MIB, PeakWatch, ProcessWatch
 from tests.waiting import wait_until
 from utils.bundled_voice import BundledVoice
 from utils.cpu_threads import let_waiting_threads_sleep
+from utils.privacy import report_nothing
 
 let_waiting_threads_sleep()  # as the server does, before any test loads torch
+report_nothing()
 
 
 @pytest.fixture(scope="session")

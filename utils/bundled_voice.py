@@ -8,6 +8,7 @@ import numpy as np
 
 from utils.bundled_models import resolve_model
 from utils.messages import FloatAudio
+from utils.privacy import report_nothing
 from utils.resampling import resample
 
 VOICE = "bundled:piper-en_US-joe-medium"
@@ -17,6 +18,7 @@ class BundledVoice:
     """Needs piper-tts (requirements-piper.txt) and the bundled models. rate: of what it says, Hz."""
 
     def __init__(self, rate: int = 16_000) -> None:
+        report_nothing()
         from piper import PiperVoice, SynthesisConfig
 
         self.rate = rate
