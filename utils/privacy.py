@@ -1,4 +1,4 @@
-"""Nothing of a conversation, and nothing about it, leaves the machine: libraries that would report on their use may not.
+"""Nothing of a conversation, and nothing about it, leaves the machine: no library may report on its use.
 
 ONNX Runtime's Linux packages from 1.29 on send Microsoft an event for every model they load (its file and graph names,
 hashes, the session's options; see its docs/Privacy.md and release notes), from threads of their own and kept in
