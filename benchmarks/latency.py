@@ -29,6 +29,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # also when it is run as a file
+
 from benchmarks.command_line import parse_with_server
 from benchmarks.live_client import LiveClient, first_audible, underruns
 from benchmarks.report import machine, print_json, summary, summary_table

@@ -28,6 +28,8 @@ from pathlib import Path
 
 import psutil
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # also when it is run as a file
+
 from benchmarks.command_line import parse_with_server
 from benchmarks.live_client import RATE, LiveClient, first_audible
 from benchmarks.report import machine, print_json, table
