@@ -83,7 +83,7 @@ class LanguageModelEngine:
 
     def stream(self, session: Session, chat: Chat, user_text: str, live: Live) -> Iterator[str]:
         """The reply's text in pieces, as it is generated; ends early when `live` turns false."""
-        return self._thread.stream(lambda emit: self._reply(session, chat, user_text, live, emit), live)
+        return self._thread.stream(lambda emit, wanted: self._reply(session, chat, user_text, wanted, emit), live)
 
     def _reply(self, session: Session, chat: Chat, user_text: str, live: Live, emit: Emit[str]) -> None:
         prompt = self._prompt(chat, user_text)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from handlers.base import Live
-from handlers.tts import TTSHandler
+from handlers.tts import AHEAD, TTSHandler
 from utils.bundled_models import resolve_model
 from utils.engine_thread import Emit, EngineThread
 from utils.messages import PcmAudio
@@ -43,7 +43,9 @@ class PiperEngine:
 
     def stream(self, text: str, live: Live) -> Generator[PcmAudio, None, None]:
         """See `handlers.tts.SpeechEngine`. One piece for each sentence that Piper itself finds in `text`."""
-        pieces: Iterator[PcmAudio] = self._thread.stream(lambda emit: self._speak(text, live, emit), live)
+        pieces: Iterator[PcmAudio] = self._thread.stream(
+            lambda emit, wanted: self._speak(text, wanted, emit), live, room=AHEAD, size=len
+        )
         yield from pieces
 
     def _speak(self, text: str, live: Live, emit: Emit[PcmAudio]) -> None:

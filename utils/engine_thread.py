@@ -8,15 +8,18 @@ thread to do the work and wait. Jobs run in the order in which they came.
 from __future__ import annotations
 
 import contextlib
+import math
 import queue
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Future
 from concurrent.futures import TimeoutError as FutureTimeout
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 T = TypeVar("T")
 Emit = Callable[[T], None]
+Live = Callable[[], bool]
 
 WATCH_S = 0.05  # how often a waiting stage looks whether its work is still wanted
 
@@ -32,6 +35,10 @@ class Abandoned(Exception):
 def always() -> bool:
     """Work that is always wanted."""
     return True
+
+
+def _one(_: object) -> float:
+    return 1.0
 
 
 class EngineThread:
@@ -82,27 +89,36 @@ class EngineThread:
             self._jobs.put(work)
         return future
 
-    def stream(self, produce: Callable[[Emit[T]], None], live: Callable[[], bool] = always) -> Iterator[T]:
-        """Run `produce(emit)` on the engine's thread and yield what it emits, as it emits it.
+    def stream(
+        self,
+        produce: Callable[[Emit[T], Live], None],
+        live: Live = always,
+        *,
+        room: float = math.inf,
+        size: Callable[[T], float] = _one,
+    ) -> Iterator[T]:
+        """Run `produce(emit, wanted)` on the engine's thread and yield what it emits, as it emits it.
 
-        Ends early, without an error, when `live` turns false. Closing the iterator abandons the job: its next `emit`
-        raises Abandoned. An exception in the job is raised here, after everything it had emitted.
+        Ends early, without an error, when `live` turns false. Closing the iterator abandons the job: from then on
+        `wanted()` is false, and `emit` raises Abandoned. An exception in the job is raised here, after everything it
+        had emitted.
+
+        room: what may wait to be taken, in the unit of `size`; `emit` waits until there is room again. An item that
+        is larger than that waits alone. Meanwhile the engine does nothing else: room is for a few seconds, so that a
+        paused listener's job does not run ahead of him to its end.
         """
-        channel: _Channel[T] = _Channel()
-
-        def wanted() -> bool:
-            return live() and not channel.abandoned
+        channel: _Channel[T] = _Channel(live, room, size)
 
         def job() -> None:
             with contextlib.suppress(Abandoned):
-                produce(channel.emit)
+                produce(channel.emit, channel.wanted)
 
-        future = self.submit(job, wanted)
+        future = self.submit(job, channel.wanted)
         future.add_done_callback(channel.end)
         try:
-            yield from channel.items(live)
+            yield from channel.items()
         finally:
-            channel.abandoned = True
+            channel.abandon()
         if live() and not future.cancelled():
             future.result()
 
@@ -123,26 +139,50 @@ class EngineThread:
 class _Channel(Generic[T]):
     """What a streaming job has emitted and its consumer has not taken."""
 
-    _END: Any = object()
+    def __init__(self, live: Live, room: float, size: Callable[[T], float]) -> None:
+        self._live = live
+        self._room = room
+        self._size = size
+        self._items: deque[T] = deque()
+        self._waiting = 0.0  # their sizes
+        self._ended = self._abandoned = False
+        self._changed = threading.Condition()
 
-    def __init__(self) -> None:
-        self._items: queue.SimpleQueue[T] = queue.SimpleQueue()
-        self.abandoned = False
+    def wanted(self) -> bool:
+        """Whether anybody will take what is emitted."""
+        return self._live() and not self._abandoned
 
     def emit(self, item: T) -> None:
-        if self.abandoned:
-            raise Abandoned
-        self._items.put(item)
+        size = self._size(item)
+        with self._changed:
+            while self._items and self._waiting + size > self._room and self.wanted():
+                self._changed.wait(WATCH_S)
+            if not self.wanted():
+                raise Abandoned
+            self._items.append(item)
+            self._waiting += size
+            self._changed.notify_all()
 
     def end(self, _: Future[None]) -> None:
-        self._items.put(self._END)
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
 
-    def items(self, live: Callable[[], bool]) -> Iterator[T]:
-        while live():
-            try:
-                item = self._items.get(timeout=WATCH_S)
-            except queue.Empty:
-                continue
-            if item is self._END:
-                return
+    def abandon(self) -> None:
+        with self._changed:
+            self._abandoned = True
+            self._changed.notify_all()
+
+    def items(self) -> Iterator[T]:
+        while self._live():
+            with self._changed:
+                if not self._items and not self._ended:
+                    self._changed.wait(WATCH_S)
+                if not self._items:
+                    if self._ended:
+                        return
+                    continue
+                item = self._items.popleft()
+                self._waiting -= self._size(item)
+                self._changed.notify_all()
             yield item

@@ -76,7 +76,7 @@ def test_the_close_finishes_what_waits():
     with pytest.raises(EngineClosed):
         engine.submit(lambda: None)
     with pytest.raises(EngineClosed):
-        next(iter(engine.stream(lambda emit: None)))
+        next(iter(engine.stream(lambda emit, wanted: None)))
     release.set()
     assert engine.close(WAIT_S)
     assert ran == list(range(5))
@@ -137,7 +137,7 @@ def test_a_job_that_asks_to_exit_ends_neither_engine_nor_process(engine):
 def test_a_stream_gives_what_was_emitted_in_order_and_then_its_error(items, taken, fails):
     engine = EngineThread("streams")
 
-    def produce(emit):
+    def produce(emit, wanted):
         for item in items:
             emit(item)
         if fails:
@@ -155,7 +155,7 @@ def test_a_stream_gives_what_was_emitted_in_order_and_then_its_error(items, take
 def test_a_stream_that_was_left_raises_in_the_job_at_its_next_item_and_frees_the_engine(engine):
     first_taken, outcome = threading.Event(), []
 
-    def produce(emit):
+    def produce(emit, wanted):
         emit(1)
         first_taken.wait(WAIT_S)
         try:
@@ -178,7 +178,7 @@ def test_an_error_of_a_stream_nobody_wants_is_nobodys(engine):
     live.set()
     left = threading.Event()
 
-    def produce(emit):
+    def produce(emit, wanted):
         emit(1)
         left.wait(WAIT_S)
         raise KeyError("too late to matter")
@@ -196,7 +196,9 @@ def test_a_stream_that_waits_for_the_engine_ends_when_it_is_no_longer_wanted(eng
     live.set()
     engine.submit(lambda: release.wait(WAIT_S))
     results: list[list[int]] = []
-    consumer = threading.Thread(target=lambda: results.append(list(engine.stream(ran.append, live.is_set))))
+    consumer = threading.Thread(
+        target=lambda: results.append(list(engine.stream(lambda emit, wanted: ran.append(emit), live.is_set)))
+    )
     consumer.start()
     live.clear()
     consumer.join(WAIT_S)
