@@ -43,7 +43,7 @@ class ParlerTTSHandlerArguments:
     tts_compile_mode: str | None = field(
         default=None,
         metadata={
-            "help": "torch.compile mode; accepted, no effect yet.",
+            "help": "torch.compile mode; the voice streams all the same.",
             "choices": (None, "default", "reduce-overhead", "max-autotune"),
         },
     )
@@ -60,16 +60,28 @@ class ParlerTTSHandlerArguments:
         ),
         metadata={"help": "How the voice should sound, in words."},
     )
+    tts_language: str = field(
+        default="en",
+        metadata={
+            "help": "Language (ISO 639) in which numbers are spelled, English abbreviations and units too.",
+            "pattern": r"[a-z]{2,3}",
+            "pattern_help": "an ISO 639 code such as en, de or fr",
+        },
+    )
     play_steps_s: float = field(
         default=0.2,
         metadata={
-            "help": "Seconds of audio in the first chunk; fewer than 65 codec steps (0.75 s) are made 65 for now.",
+            "help": "Seconds of audio in the first chunk; later ones grow as far as the listener does not notice.",
             "exclusive_min": 0.0,
             "max": 30.0,
         },
     )
     max_prompt_pad_length: int = field(
         default=8,
-        metadata={"help": "Prompts are padded to at most 2 to this power when compiled.", "min": 0, "max": 16},
+        metadata={
+            "help": "A compiled voice has room for descriptions of 2 to this power tokens; longer ones run uncompiled.",
+            "min": 0,
+            "max": 12,
+        },
     )
     extra_gen: dict[str, Any] = field(default_factory=dict, metadata={"option": False})

@@ -36,7 +36,7 @@ class WhisperSTTHandlerArguments:
     stt_torch_dtype: str = field(
         default="auto",
         metadata={
-            "help": "Number format: auto is float16 on cuda and mps, float32 on cpu.",
+            "help": "auto is float16 on cuda and mps, bfloat16 on a CPU that computes in it, else float32.",
             "choices": ("auto", "float32", "float16", "bfloat16"),
         },
     )

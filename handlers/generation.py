@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 import torch
 from transformers import StoppingCriteria
 
 from handlers.base import Live
-
-logger = logging.getLogger(__name__)
 
 
 class StaleCriteria(StoppingCriteria):
@@ -57,9 +54,3 @@ def sampling_options(gen_kwargs: dict[str, Any]) -> dict[str, Any]:
     if not options.get("do_sample") or options.get("temperature") == 0.0:
         options.update(do_sample=False, temperature=None, top_p=None, top_k=None)
     return options
-
-
-def note_compile_mode(part: str, compile_mode: str | None) -> None:
-    """Say that a compile mode is accepted and does nothing."""
-    if compile_mode is not None:
-        logger.warning("--%s_compile_mode %s has no effect yet: the model runs uncompiled", part, compile_mode)

@@ -56,7 +56,7 @@ def test_fixed_names_and_defaults():
     found = defaults(server_options({}))
     assert {name: found[name] for name in FIXED} == FIXED
     assert all(better(found[name]) for name, better in BETTER.items())
-    assert set(found) - set(FIXED) - set(BETTER) <= {"stt_no_speech_threshold", "stt_logprob_threshold"}
+    assert set(found) - set(FIXED) - set(BETTER) <= {"stt_no_speech_threshold", "stt_logprob_threshold", "tts_language"}
 
 
 def test_client_names_and_defaults():

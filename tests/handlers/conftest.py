@@ -138,6 +138,7 @@ def load_parler(engine_thread: EngineThread, parler_checkpoint: Path) -> Callabl
             "torch_dtype": "auto",
             "compile_mode": None,
             "description": "A calm voice.",
+            "language": "en",
             "play_steps_s": 0.2,
             "max_prompt_pad_length": 8,
             "gen_kwargs": steps_of(SHORT_STEPS),

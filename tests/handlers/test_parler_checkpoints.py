@@ -53,10 +53,12 @@ def test_an_option_that_is_none_leaves_the_checkpoints_own(load_parler, speak, s
     assert len(speak(engine)) == 5 * HOP
 
 
-@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
-def test_half_precision_speaks(load_parler, speak, dtype):
+@pytest.mark.parametrize(("dtype", "codec"), [("float16", torch.float16), ("bfloat16", torch.float32)])
+def test_half_precision_speaks(load_parler, speak, dtype, codec):
     engine = load_parler(torch_dtype=dtype)
-    assert engine._model.dtype is getattr(torch, dtype)
+    model = engine.speech.checkpoint.model
+    assert {weight.dtype for weight in model.decoder.parameters()} == {getattr(torch, dtype)}
+    assert {weight.dtype for weight in model.audio_encoder.parameters()} == {codec}
     audio = speak(engine)
     assert len(audio) == SHORT_FRAMES * HOP
     assert 1_000 < np.std(audio) < 20_000
@@ -124,7 +126,7 @@ def test_the_description_is_read_with_the_text_encoders_own_tokenizer(load_parle
     symbols["A"], symbols["B"] = symbols["B"], symbols["A"]
     (own / "tokenizer.json").write_text(json.dumps(vocabulary))
     folder = changed(parler_checkpoint, tmp_path / "copy", "config.json", text_encoder___name_or_path=str(own))
-    assert load_parler(folder, description="A")._description["input_ids"].tolist() == [[symbols["A"], 1]]
+    assert load_parler(folder).speech.checkpoint.read_description("A").tolist() == [symbols["A"], 1]
 
 
 @pytest.mark.parametrize("name", ["/trained/somewhere/else", "not/there"])
@@ -135,7 +137,7 @@ def test_a_text_encoder_whose_tokenizer_is_not_at_hand(
     folder = changed(parler_checkpoint, tmp_path / "copy", "config.json", text_encoder___name_or_path=name)
     engine = load_parler(folder)
     assert [record.levelno for record in caplog.records if name in record.getMessage()] == [logging.WARNING]
-    assert engine._description["input_ids"].shape == (1, len("A calm voice.") + 1)
+    assert len(engine.speech.checkpoint.read_description("A calm voice.")) == len("A calm voice.") + 1
 
 
 def test_a_tokenizer_that_does_not_fit_is_refused(load_parler, parler_checkpoint, tmp_path):

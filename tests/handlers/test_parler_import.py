@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.parler_checkpoint import EOS, build
+
 ROOT = Path(__file__).parents[2]
 LIKE_PARLER = "import torchaudio\nheld = torchaudio\n"
 BROKEN = {
@@ -76,19 +78,20 @@ def test_a_failing_parler_tts_leaves_no_stand_in(tmp_path):
     assert run(tmp_path, code, torchaudio="raise OSError", parler_tts=failing).stdout == "a part of it is missing\n"
 
 
-def test_the_real_parler_tts_loads_and_speaks_without_torchaudio_and_without_a_word(tmp_path, parler_checkpoint):
+def test_the_real_parler_tts_loads_and_speaks_without_torchaudio_and_without_a_word(tmp_path):
     """Only the three modules of audiotools that asked for torchaudio still hold the stand-in."""
+    folder = build(tmp_path / "checkpoint", favourite=EOS)
     code = f"""
         from handlers.parler_tts import ParlerEngine
         from utils.engine_thread import EngineThread
+        thread = EngineThread("test")
+        options = dict(model_name={str(folder)!r}, device="cpu", torch_dtype="auto", compile_mode=None)
+        options |= dict(description="A voice.", language="en", play_steps_s=0.2, max_prompt_pad_length=8)
+        options |= dict(gen_kwargs=dict(min_new_tokens=70, max_new_tokens=2580))
+        engine = thread.call(lambda: ParlerEngine(thread, **options))
         assert not [name for name in sys.modules if name.startswith("torchaudio")]
         held = [name for name, module in list(sys.modules.items()) if "torchaudio" in vars(module)]
         assert sorted(held) == ["audiotools.core." + name for name in ("effects", "loudness", "util")], held
-        thread = EngineThread("test")
-        options = dict(model_name={str(parler_checkpoint)!r}, device="cpu", torch_dtype="auto", compile_mode=None)
-        options |= dict(description="A voice.", play_steps_s=0.2, max_prompt_pad_length=8)
-        options |= dict(gen_kwargs=dict(min_new_tokens=70, max_new_tokens=70))
-        engine = thread.call(lambda: ParlerEngine(thread, **options))
         assert sum(len(samples) for samples in engine.stream("Hello.", lambda: True)) > 0
     """
     process = run(tmp_path, code, torchaudio=BROKEN["its library can't load"])

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import threading
+import time
 
 import numpy as np
 import pytest
-import torch
 
+from handlers.parler.chunks import LARGEST
 from handlers.parler_tts import ParlerTTSHandler
+from handlers.tts import AHEAD
+from tests.handlers.parler.conftest import generated
 from tests.parler_checkpoint import DELAY, HOP, SHORT_FRAMES, steps_of
+from tests.waiting import wait_until
+from utils.engine_thread import always
 from utils.messages import ReplyEnd, Sentence
 from utils.wire_protocol import to_pcm
 
-STEPS = 135  # three decodes
+STEPS = 135
 FRAMES = STEPS - DELAY
 TEXT = "Hello there."
 
@@ -40,14 +46,11 @@ def steps(engine, engine_thread):
 class Steps:
     def __init__(self, engine, engine_thread):
         self.made = 0
-        self.decodes = 0
         self.on_step = lambda made: None
         self._thread = engine_thread
         self._paused = threading.Event()
-        model = engine._model
-        self._hook = model.decoder.register_forward_pre_hook(lambda *_: self._step())
-        self._codec, self._decode = model.audio_encoder, model.audio_encoder.decode
-        model.audio_encoder.decode = self._count_decode
+        self._speech, self._begin = engine.speech, engine.speech.begin
+        engine.speech.begin = self._counted
 
     @contextlib.contextmanager
     def paused_at(self, step):
@@ -74,16 +77,19 @@ class Steps:
         return self._thread.call(lambda: self.made)
 
     def close(self):
-        self._hook.remove()
-        self._codec.decode = self._decode
+        self._speech.begin = self._begin
 
-    def _step(self):
-        self.made += 1
-        self.on_step(self.made)
+    def _counted(self, *arguments):
+        generation = self._begin(*arguments)
+        advance = generation.advance
 
-    def _count_decode(self, *args, **kwargs):
-        self.decodes += 1
-        return self._decode(*args, **kwargs)
+        def step():
+            self.made += 1
+            self.on_step(self.made)
+            return advance()
+
+        generation.advance = step
+        return generation
 
 
 def test_a_sentence_becomes_audio(engine, open_stage, audio_of):
@@ -98,41 +104,61 @@ def test_a_sentence_becomes_audio(engine, open_stage, audio_of):
 @pytest.mark.parametrize("play_steps_s", [0.01, 0.75, 30.0])
 def test_the_stream_is_what_generate_makes_of_all_the_codes(load_parler, speak, engine_thread, play_steps_s):
     engine = load_parler(play_steps_s=play_steps_s, gen_kwargs=steps_of(STEPS))
-
-    def whole():
-        torch.manual_seed(3)
-        prompt = engine._tokenizer(TEXT, return_tensors="pt").input_ids
-        with torch.inference_mode():
-            return engine._model.generate(**engine._description, prompt_input_ids=prompt, **engine._options)[0].numpy()
-
-    expected = to_pcm(engine_thread.call(whole))
+    expected = to_pcm(
+        engine_thread.call(lambda: generated(engine.speech, TEXT, "A calm voice.", 3, **engine._options)[1].numpy())
+    )
     audio = speak(engine)
     assert len(audio) == len(expected)
     assert np.abs(audio.astype(int) - expected).max() <= 1  # of 32,768: rounding
 
 
+@pytest.mark.parametrize("play_steps_s", [0.02, 0.2, 0.5])
+def test_the_first_chunk_is_as_long_as_asked_for(load_parler, play_steps_s):
+    engine = load_parler(play_steps_s=play_steps_s, gen_kwargs=steps_of(STEPS))
+    with contextlib.closing(engine.stream(TEXT, always)) as stream:
+        assert 0 <= len(next(stream)) - play_steps_s * 44_100 < HOP
+
+
 def test_audio_comes_while_the_rest_is_being_made(engine, steps):
-    stream = engine.stream(TEXT, lambda: True)
-    with steps.paused_at(100):
+    stream = engine.stream(TEXT, always)
+    with steps.paused_at(40):
         first = next(stream)
-    assert 0.5 * 44_100 < len(first) < 65 * HOP
+    assert 0.2 * 44_100 <= len(first) < 0.2 * 44_100 + HOP
     assert len(first) + sum(map(len, stream)) == FRAMES * HOP
     assert steps.made == STEPS
 
 
-def test_a_sentence_is_not_decoded_once_more_at_its_end(engine, speak, steps):
-    speak(engine)
-    assert steps.decodes == STEPS // 65 + 1
+def test_it_does_not_run_ahead_of_a_paused_listener(load_parler, engine_thread):
+    engine = load_parler(gen_kwargs=steps_of(1_000))
+    counted = Steps(engine, engine_thread)
+    most = math.ceil((AHEAD + LARGEST * HOP) / HOP) + LARGEST + DELAY
+    with contextlib.closing(engine.stream(TEXT, always)) as stream:
+        next(stream)
+        wait_until(lambda: counted.made >= AHEAD / HOP, "the engine to run ahead")
+        made = -1
+        while counted.made > made:  # a second without a step: it waits
+            made = counted.made
+            time.sleep(1)
+        assert counted.made <= most
+        length = sum(map(len, stream))
+    assert counted.made == 1_000
+    assert length > (1_000 - DELAY - most) * HOP
 
 
 @pytest.mark.parametrize(
-    "text",
-    ["a", "Ça va ? 你好,世界。 Zażółć gęślą jaźń 🙂", "word " * 90, "...", "\u0000 \ufffd"],
+    ("text", "parts"),
+    [
+        ("a", 1),
+        ("Ça va ? 你好,世界。 Zażółć gęślą jaźń 🙂", 1),
+        ("word " * 90, 12),  # an utterance as short as this engine's has room for 40 letters
+        ("...", 1),
+        ("\u0000 \ufffd", 1),
+    ],
     ids=["short", "unicode", "long", "dots", "control"],
 )
-def test_any_text_is_spoken(brief_engine, open_stage, audio_of, text):
+def test_any_text_is_spoken(brief_engine, open_stage, audio_of, text, parts):
     [sentence] = open_stage(ParlerTTSHandler, brief_engine).reply(text)
-    assert len(audio_of(sentence)) == SHORT_FRAMES * HOP
+    assert len(audio_of(sentence)) == parts * SHORT_FRAMES * HOP
 
 
 def test_three_sentences_in_sequence(brief_engine, open_stage, audio_of):
@@ -164,7 +190,6 @@ def test_a_cancelled_reply_stops_at_the_next_step(engine, open_stage, steps):
     stage.put(Sentence(attempt, TEXT, TEXT), ReplyEnd(attempt))
     assert cancelled.wait(60)
     assert steps.when_idle() == 80
-    assert steps.decodes == 1
     steps.on_step = lambda made: None
     assert len(stage.reply("The next one.")) == 1
     assert steps.when_idle() == 80 + STEPS
@@ -176,24 +201,23 @@ def test_a_reply_cancelled_before_its_turn_is_not_begun(engine, speak, steps):
 
 
 def test_closing_the_stream_stops_at_the_next_step(engine, steps):
-    stream = engine.stream(TEXT, lambda: True)
-    with steps.paused_at(100):
+    stream = engine.stream(TEXT, always)
+    with steps.paused_at(60):
         next(stream)
         steps.wait_paused()
         stream.close()
-    assert steps.when_idle() == 100
-    assert steps.decodes == 1
+    assert steps.when_idle() == 60
 
 
 def test_closing_process_closes_the_stream(engine, steps):
     handler = ParlerTTSHandler(None, None, None)
     handler.setup(engine)
-    with steps.paused_at(100):
-        messages = handler.process(Sentence(1, TEXT, TEXT), lambda: True)
+    with steps.paused_at(60):
+        messages = handler.process(Sentence(1, TEXT, TEXT), always)
         assert next(messages).text == TEXT
         steps.wait_paused()
         messages.close()
-    assert steps.when_idle() == 100
+    assert steps.when_idle() == 60
 
 
 def test_a_failing_model_fails_the_turn_and_the_next_one_works(engine, open_stage, audio_of, steps, caplog):
