@@ -93,7 +93,7 @@ class SocketSender(BaseHandler):
             self._reply_bytes = 0
         if message.failed:
             logger.warning("turn %d ended early: a stage failed", self.context.turns.turn_of(message.attempt))
-        self.context.turns.finish(message.attempt)
+        self.context.turns.finish(message.attempt, self._pacer.ends_at())
 
     def _write(self, data: bytes, wanted: Live) -> None:
         """Write all of it, or stop when it is no longer wanted, but never inside a sample: that would turn all that

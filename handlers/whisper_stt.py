@@ -38,6 +38,8 @@ WINDOW_S = 30
 MULTILINGUAL_VOCABULARY = 51_865  # tokens; English-only checkpoints have 51,864
 # Section 4.5 of the paper: text that compresses better than this repeats itself.
 COMPRESSION_RATIO_THRESHOLD = 2.4
+# tiny.en makes words of "mm-hm", -0.94 and less ("MMA CHEM"); "Stop!", "No.", "Wait!", "Hold on." have -0.84 and more.
+DOUBTFUL_LOGPROB = -0.9
 WARM_UP_TOKENS = 4
 LONG_FORM_TEMPERATURES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)  # section 4.5: retried at a higher one when a test fails
 
@@ -96,9 +98,13 @@ class WhisperEngine:
         if (mode := usable_mode("stt", compile_mode, device)) is None or not self._compile(mode):
             self._warm_up()
 
-    def transcribe(self, audio: FloatAudio, live: Live) -> str:
-        """The words in float32 [n], 16 kHz; "" where there is no speech. CancelledError when `live` turns false."""
-        return self._thread.call(lambda: self._transcribe(audio, live), live)
+    def transcribe(self, audio: FloatAudio, live: Live, doubtful: bool = False) -> str:
+        """The words in float32 [n], 16 kHz; "" where there is no speech. CancelledError when `live` turns false.
+
+        doubtful: it may well be none; Whisper has to be surer then.
+        """
+        least = max(self._logprob_threshold, DOUBTFUL_LOGPROB) if doubtful else self._logprob_threshold
+        return self._thread.call(lambda: self._transcribe(audio, live, least), live)
 
     def _warm_up(self) -> None:
         """Hear a second of silence, so that the first utterance is not slower than the others."""
@@ -137,7 +143,7 @@ class WhisperEngine:
         return None if no_timestamps is None else no_timestamps - 1
 
     @torch.inference_mode()
-    def _transcribe(self, audio: FloatAudio, live: Live) -> str:
+    def _transcribe(self, audio: FloatAudio, live: Live, least: float = -math.inf) -> str:
         long = len(audio) > WINDOW_S * RATE
         features = self._processor(
             audio,
@@ -152,7 +158,7 @@ class WhisperEngine:
             "attention_mask": features.attention_mask,
             "stopping_criteria": [StaleCriteria(live)],
         }
-        return self._long(inputs, options) if long else self._short(inputs, options)
+        return self._long(inputs, options) if long else self._short(inputs, options, least)
 
     def _long(self, inputs: torch.Tensor, options: dict[str, Any]) -> str:
         options = {
@@ -167,14 +173,14 @@ class WhisperEngine:
         tokens = self._model.generate(inputs, **options)
         return self._text(tokens[0])
 
-    def _short(self, inputs: torch.Tensor, options: dict[str, Any]) -> str:
+    def _short(self, inputs: torch.Tensor, options: dict[str, Any], least: float) -> str:
         with _NoSpeechProbe(self._model, self._no_speech_token) as probe:
             output = self._model.generate(inputs, generation_config=self._scored, **options)
         text = self._text(output.sequences[0])
         mean = self._mean_logprob(output)
         confidence = mean + math.log(max(1e-9, 1.0 - probe.probability))
         logger.debug("%r: no-speech %.2f, mean log-probability %.2f", text, probe.probability, mean)
-        if confidence < self._logprob_threshold:
+        if confidence < least:
             return ""
         repeats = _compression_ratio(text) > COMPRESSION_RATIO_THRESHOLD
         return "" if repeats and probe.probability > self._no_speech_threshold else text
@@ -244,13 +250,18 @@ class WhisperSTTHandler(BaseHandler):
     def process(self, message: SpeechPart | Utterance, live: Live) -> Iterator[Message]:
         if message.turn != self._turn:
             self._turn, self._parts = message.turn, []
-        text = self._engine.transcribe(message.audio, live)
+        doubtful = isinstance(message, Utterance) and self.context.turns.doubtful(message.attempt)
+        text = self._engine.transcribe(message.audio, live, doubtful)
         if isinstance(message, SpeechPart):
             self._parts.append(text)
             return
         whole = " ".join(part for part in [*self._parts, text] if part)
-        if whole:
-            yield Transcript(message.attempt, message.turn, whole)
-        elif live():
+        turns = self.context.turns
+        if not whole:
             logger.debug("nothing was said in %.2f s of audio", len(message.audio) / RATE)
-            self.context.turns.discard(message.attempt)
+            turns.discard(message.attempt)
+        elif doubtful and not self.context.records.interrupts(whole):
+            logger.debug("said over the reply, and no interruption: %r", whole)
+            turns.discard(message.attempt)
+        elif turns.confirm(message.attempt):
+            yield Transcript(message.attempt, message.turn, whole)

@@ -29,6 +29,12 @@ class FakeClock:
         self.now += seconds
 
 
+def speak_over(turns: Turns) -> None:
+    """The user speaks, and for so long that it is an interruption if a reply is heard."""
+    turns.user_speaks()
+    turns.interrupt()
+
+
 class Surroundings:
     """A conversation's shared state, real, on a fake clock; what it prints is in `lines`."""
 
@@ -48,8 +54,9 @@ class Surroundings:
         return self._stream.getvalue().splitlines()
 
     def committed(self) -> int:
-        """A new committed attempt."""
+        """A new committed attempt; over a reply, one that has words."""
         attempt = self.turns.begin()
+        assert self.turns.confirm(attempt)
         assert self.turns.commit(attempt)
         return attempt
 

@@ -21,6 +21,9 @@ class TurnMetrics:
     output to where the next one, at last the socket, had it in hand.
     voice_to_voice_ms: last voiced sample → first byte of the reply sent.
     reply_audio_ms: how much audio of the reply was sent. interrupted: the user spoke over it, or hung up.
+    interrupted_at_ms: how much of it had been heard then. false_interruptions: how often it was held for a sound that
+    turned out to be nothing, and went on. end_of_turn_score: the probability with which the user was found to be done,
+    0 to 1; None where that was not judged.
     """
 
     turn: int
@@ -32,6 +35,9 @@ class TurnMetrics:
     voice_to_voice_ms: float | None
     reply_audio_ms: float
     interrupted: bool
+    interrupted_at_ms: float | None
+    false_interruptions: int
+    end_of_turn_score: float | None
 
 
 def latency_line(metrics: TurnMetrics) -> str:

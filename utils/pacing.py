@@ -35,6 +35,10 @@ class Pacer:
         """So many samples were written."""
         self.sent += samples
 
+    def ends_at(self) -> float:
+        """When the last sample that was written has been heard."""
+        return self._anchor + self.sent / self._rate
+
     def heard(self, now: float) -> int:
         """How many samples of this reply have been heard."""
         return min(self.sent, max(0, self._samples(now - self._anchor))) if self.sent else 0

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from utils.chat import Chat, SpokenSentence, heard_text
+from utils.interruptions import is_backchannel, is_echo
 from utils.messages import Message, ReplyAudio, Sentence, Transcript, Utterance
 from utils.metrics import MetricsFile, TurnMetrics, latency_line
 from utils.transcript_output import TranscriptOutput
@@ -28,7 +29,7 @@ class PlayingPosition(Protocol):
 
 
 HANDED_OVER: dict[type, str] = {
-    Utterance: "committed_at",
+    Utterance: "begun_at",
     Transcript: "transcript_at",
     Sentence: "first_sentence_at",
 }  # when the first message of each type that a model works on was given out
@@ -37,12 +38,14 @@ HANDED_OVER: dict[type, str] = {
 @dataclass
 class _Record:
     last_voiced_at: float
+    begun_at: float
     committed_at: float
     transcript_at: float | None = None
     first_sentence_at: float | None = None
     first_audio_at: float | None = None
     first_byte_at: float | None = None
     waited_s: dict[str, float] = field(default_factory=dict)  # from HANDED_OVER to taken
+    end_of_turn_score: float | None = None
     user_text: str = ""
     sentences: list[SpokenSentence] = field(default_factory=list)
     position: PlayingPosition | None = None
@@ -79,7 +82,7 @@ class TurnRecords:
         now = self._clock()
         with self._lock:
             if isinstance(message, Utterance):
-                self._records[message.attempt] = _Record(message.last_voiced_at, now)
+                self._records[message.attempt] = _Record(message.last_voiced_at, now, now)
                 return
             record = self._records.get(getattr(message, "attempt", -1))
             if record is None:
@@ -100,6 +103,18 @@ class TurnRecords:
             record = self._records.get(getattr(message, "attempt", -1))
             if record is not None:
                 record.waited_s.setdefault(handed_over, now - getattr(record, handed_over))
+
+    def turn_over(self, attempt: int, score: float | None) -> None:
+        """The user was found to be done. score: the probability of that, where it was judged."""
+        with self._lock:
+            if (record := self._records.get(attempt)) is not None:
+                record.committed_at, record.end_of_turn_score = self._clock(), score
+
+    def interrupts(self, text: str) -> bool:
+        """Whether these words, said over a reply, are meant to stop it."""
+        with self._lock:
+            spoken = [sentence.text for record in self._records.values() for sentence in record.sentences]
+        return not is_backchannel(text) and not is_echo(text, " ".join(spoken))
 
     # --- reported by the sender
 
@@ -193,11 +208,18 @@ def _metrics(ended: Ended, record: _Record) -> TurnMetrics:
     return TurnMetrics(
         turn=ended.turn,
         commit_ms=between(record.last_voiced_at, record.committed_at),
-        stt_ms=between(record.committed_at, record.transcript_at),
+        stt_ms=between(record.begun_at, record.transcript_at),
         lm_first_sentence_ms=between(record.transcript_at, record.first_sentence_at),
         tts_first_audio_ms=between(record.first_sentence_at, record.first_audio_at),
         between_stages_ms=None if last_leg is None else round(waited + last_leg, 1),
         voice_to_voice_ms=between(record.last_voiced_at, record.first_byte_at),
-        reply_audio_ms=round(record.sent / REPLY_RATE * 1000, 1),
+        reply_audio_ms=_milliseconds(record.sent),
         interrupted=_interrupted(ended),
+        interrupted_at_ms=_milliseconds(record.heard_when_ended or 0) if _interrupted(ended) else None,
+        false_interruptions=ended.false_interruptions,
+        end_of_turn_score=None if record.end_of_turn_score is None else round(record.end_of_turn_score, 3),
     )
+
+
+def _milliseconds(samples: int) -> float:
+    return round(samples / REPLY_RATE * 1000, 1)

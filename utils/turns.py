@@ -3,6 +3,9 @@
 A *turn* is what the user says until it is answered. An *attempt* is one try at answering it: when the user goes on
 speaking before anything was heard, the attempt is cancelled and the next one answers the same, longer turn.
 
+A sound over a reply holds it at once. What the sound was shows later: nothing, and the reply goes on from where it was
+(a false interruption); or words, and the reply is over. Until then the attempt at answering it is *doubtful*.
+
     preparing ─▶ committed ─▶ playing ⇄ held
         │            │           │       │
         └────────────┴───────────┴───────┴──▶ done | cancelled
@@ -14,57 +17,15 @@ Nothing here knows of models, sockets or queues.
 
 from __future__ import annotations
 
-import enum
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from utils.attempts import HEARD, LIVE, UNHEARD, Attempt, Ended, Speech, State
+
+__all__ = ["HEARD", "LIVE", "UNHEARD", "Ended", "Speech", "State", "Turns"]
 
 KEPT_AFTER_END = 16  # ended attempts whose state can still be asked for (late messages, logs)
-
-
-class State(enum.Enum):
-    """The state of an attempt."""
-
-    PREPARING = "preparing"
-    COMMITTED = "committed"
-    PLAYING = "playing"
-    HELD = "held"
-    DONE = "done"
-    CANCELLED = "cancelled"
-
-
-LIVE = frozenset({State.PREPARING, State.COMMITTED, State.PLAYING, State.HELD})
-UNHEARD = frozenset({State.PREPARING, State.COMMITTED})
-HEARD = frozenset({State.PLAYING, State.HELD})
-
-
-class Speech(enum.Enum):
-    """What new speech of the user means for the turns."""
-
-    NEW_TURN = "a new turn"
-    EXTENDS = "more of the turn that is not answered yet"
-    INTERRUPTS = "a new turn, and the reply that was being heard is over"
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How an attempt ended. heard: the listener heard some of it. superseded: its words live on in the next attempt."""
-
-    attempt: int
-    turn: int
-    state: State
-    heard: bool
-    superseded: bool
-
-
-@dataclass
-class _Attempt:
-    number: int
-    turn: int
-    state: State
-    heard: bool = False
-    ended_at: float | None = None
 
 
 class Turns:
@@ -80,12 +41,12 @@ class Turns:
         self._on_end = on_end
         self._clock = clock
         self._changed = threading.Condition(threading.RLock())
-        self._attempts: dict[int, _Attempt] = {}
+        self._attempts: dict[int, Attempt] = {}
         self._subscribers: list[Callable[[], None]] = []
         self._last_attempt = 0
         self._turn = 0  # the newest committed turn
         self._open = False  # it waits for its answer
-        self._in_doubt = False  # the user may have begun to speak
+        self._in_doubt = False  # the user speaks, or may have begun to
         self._closed = False
 
     # --- asking
@@ -119,30 +80,61 @@ class Turns:
         with self._changed:
             return self._turn if self._open else self._turn + 1
 
-    # --- the user's side (the VAD's thread)
+    def doubtful(self, attempt: int) -> bool:
+        """Whether a reply is held until it is known if there are words in what this attempt would answer."""
+        with self._changed:
+            found = self._attempts.get(attempt)
+            return found is not None and found.doubtful and self._heard() is not None
+
+    def reply_is_held(self) -> bool:
+        """Whether a reply waits for what the user's sound will turn out to be."""
+        with self._changed:
+            heard = self._heard()
+            return heard is not None and heard.state is State.HELD
+
+    def reply_is_heard(self) -> bool:
+        """Whether a reply is playing, held, or not yet at the end of what was sent of it."""
+        with self._changed:
+            now = self._clock()
+            return any(found.state in HEARD or now < found.plays_until for found in self._attempts.values())
+
+    # --- the user's side (the VAD's thread, and the STT's)
 
     def doubt(self, in_doubt: bool) -> None:
-        """Say whether the user may have just begun to speak: while in doubt no reply starts."""
+        """Say whether the user may have begun to speak: while in doubt no reply starts, and one that plays is held.
+
+        Where it was nothing, the reply goes on.
+        """
         with self._changed:
             if self._in_doubt == in_doubt:
                 return
             self._in_doubt = in_doubt
-            self._changed.notify_all()
+            self._settle()
         self._tell()
 
     def user_speaks(self) -> Speech:
-        """The user speaks, surely: everything live is cancelled. Returns what the new words are."""
+        """The user speaks, surely: attempts that nobody has heard are cancelled. Returns what the new words are.
+
+        The user is in doubt until the next `begin`, or until `doubt(False)`. A reply that is heard is held.
+        """
         with self._changed:
-            self._in_doubt = False
-            attempts = [attempt for attempt in self._attempts.values() if attempt.state in LIVE]
-            extends = any(attempt.state in UNHEARD for attempt in attempts)
-            for attempt in attempts:
-                self._end(attempt, State.CANCELLED, superseded=attempt.state in UNHEARD)
-            self._changed.notify_all()
+            unheard = [attempt for attempt in self._attempts.values() if attempt.state in UNHEARD]
+            for attempt in unheard:
+                self._end(attempt, State.CANCELLED, superseded=True)
+            over_reply = self._heard() is not None
+            self._in_doubt = True
+            self._settle()
         self._tell()
-        if extends:
+        if unheard:
             return Speech.EXTENDS
-        return Speech.INTERRUPTS if attempts else Speech.NEW_TURN
+        return Speech.INTERRUPTS if over_reply else Speech.NEW_TURN
+
+    def interrupt(self) -> None:
+        """What the user says over a reply is an interruption, surely: the reply is over."""
+        with self._changed:
+            self._cancel_heard()
+            self._settle()
+        self._tell()
 
     def begin(self) -> int:
         """Begin an attempt at answering what was said so far; an older one that nobody has heard is superseded."""
@@ -152,15 +144,17 @@ class Turns:
                 if older.state in UNHEARD:
                     self._end(older, State.CANCELLED, superseded=True)
             self._last_attempt += 1
-            attempt = _Attempt(self._last_attempt, turn, State.CANCELLED if self._closed else State.PREPARING)
+            attempt = Attempt(self._last_attempt, turn, State.CANCELLED if self._closed else State.PREPARING)
+            attempt.doubtful = self._heard() is not None
             self._attempts[attempt.number] = attempt
+            self._in_doubt = False
             self._forget_ended()
-            self._changed.notify_all()
+            self._settle()
         self._tell()
         return attempt.number
 
     def commit(self, attempt: int) -> bool:
-        """The turn is over: the attempt may be heard, and an older reply that still was is cancelled.
+        """The turn is over: the attempt may be heard. A doubtful one has to wait until its words are confirmed.
 
         False where the attempt is no longer preparing.
         """
@@ -168,12 +162,27 @@ class Turns:
             found = self._in(attempt, State.PREPARING)
             if found is None:
                 return False
-            for older in list(self._attempts.values()):
-                if older.state in HEARD:
-                    self._end(older, State.CANCELLED)
-            found.state = State.COMMITTED
-            self._turn, self._open = found.turn, True
-            self._changed.notify_all()
+            found.over = True
+            self._commit(found)
+            self._settle()
+        self._tell()
+        return True
+
+    def confirm(self, attempt: int) -> bool:
+        """There are words in what this attempt answers: a reply that was held for them is over.
+
+        False where the attempt is no longer live.
+        """
+        with self._changed:
+            found = self._attempts.get(attempt)
+            if found is None or found.state not in LIVE:
+                return False
+            if found.doubtful:
+                found.doubtful = False
+                self._cancel_heard()
+                if found.over:
+                    self._commit(found)
+                self._settle()
         self._tell()
         return True
 
@@ -206,26 +215,21 @@ class Turns:
         with self._changed:
             return not self._changed.wait_for(lambda: self.state(attempt) is not State.PLAYING, max(0.0, seconds))
 
-    def hold(self, attempt: int) -> bool:
-        """Pause a reply that is playing. False where it is not."""
-        return self._move(attempt, State.PLAYING, State.HELD)
-
-    def resume(self, attempt: int) -> bool:
-        """Let a held reply go on. False where it is not held."""
-        return self._move(attempt, State.HELD, State.PLAYING)
-
     # --- ends
 
-    def finish(self, attempt: int) -> bool:
-        """The reply is over, heard or (it failed, it was empty) not. False where the attempt had ended already."""
-        return self._finish(attempt, State.DONE)
+    def finish(self, attempt: int, plays_until: float = float("-inf")) -> bool:
+        """The reply is over, heard or (it failed, it was empty) not. False where the attempt had ended already.
+
+        plays_until: seconds on the clock; the end of what was sent is heard until then.
+        """
+        return self._finish(attempt, State.DONE, plays_until=plays_until)
 
     def cancel(self, attempt: int) -> bool:
         """The reply is not wanted any more. False where the attempt had ended already."""
         return self._finish(attempt, State.CANCELLED)
 
     def discard(self, attempt: int) -> bool:
-        """Nothing had been said after all: the attempt is cancelled and its turn never was."""
+        """Nothing had been said after all: the attempt is cancelled and its turn never was; a held reply goes on."""
         return self._finish(attempt, State.CANCELLED, never_was=True)
 
     def close(self) -> None:
@@ -235,7 +239,7 @@ class Turns:
             for attempt in list(self._attempts.values()):
                 if attempt.state in LIVE:
                     self._end(attempt, State.CANCELLED)
-            self._changed.notify_all()
+            self._settle()
         self._tell()
 
     def subscribe(self, callback: Callable[[], None]) -> None:
@@ -248,21 +252,36 @@ class Turns:
         state = self.state(attempt)
         return state is State.PLAYING or (state is State.COMMITTED and not self._in_doubt)
 
-    def _in(self, attempt: int, state: State) -> _Attempt | None:
+    def _in(self, attempt: int, state: State) -> Attempt | None:
         found = self._attempts.get(attempt)
         return found if found is not None and found.state is state else None
 
-    def _move(self, attempt: int, before: State, after: State) -> bool:
-        with self._changed:
-            found = self._in(attempt, before)
-            if found is None:
-                return False
-            found.state = after
-            self._changed.notify_all()
-        self._tell()
-        return True
+    def _heard(self) -> Attempt | None:
+        return next((attempt for attempt in self._attempts.values() if attempt.state in HEARD), None)
 
-    def _finish(self, attempt: int, state: State, never_was: bool = False) -> bool:
+    def _cancel_heard(self) -> None:
+        if (heard := self._heard()) is not None:
+            self._end(heard, State.CANCELLED)
+
+    def _commit(self, attempt: Attempt) -> None:
+        if attempt.doubtful:
+            return
+        self._cancel_heard()
+        attempt.state = State.COMMITTED
+        self._turn, self._open = attempt.turn, True
+
+    def _settle(self) -> None:
+        """Hold the reply that is heard, or let it go on, as it must be now; wake all who wait."""
+        hold = self._in_doubt or any(
+            attempt.doubtful and attempt.state is State.PREPARING for attempt in self._attempts.values()
+        )
+        heard = self._heard()
+        if heard is not None and hold != (heard.state is State.HELD):
+            heard.state = State.HELD if hold else State.PLAYING
+            heard.false_interruptions += not hold
+        self._changed.notify_all()
+
+    def _finish(self, attempt: int, state: State, never_was: bool = False, plays_until: float = float("-inf")) -> bool:
         with self._changed:
             found = self._attempts.get(attempt)
             if found is None or found.state not in LIVE:
@@ -270,14 +289,15 @@ class Turns:
             if found.state is State.COMMITTED:
                 self._open = False
                 self._turn -= never_was
+            found.plays_until = plays_until
             self._end(found, state)
-            self._changed.notify_all()
+            self._settle()
         self._tell()
         return True
 
-    def _end(self, attempt: _Attempt, state: State, superseded: bool = False) -> None:
-        attempt.state, attempt.ended_at = state, self._clock()
-        self._on_end(Ended(attempt.number, attempt.turn, state, attempt.heard, superseded))
+    def _end(self, attempt: Attempt, state: State, superseded: bool = False) -> None:
+        attempt.state = state
+        self._on_end(Ended(attempt.number, attempt.turn, state, attempt.heard, superseded, attempt.false_interruptions))
 
     def _forget_ended(self) -> None:
         ended = [number for number, attempt in self._attempts.items() if attempt.state not in LIVE]

@@ -140,6 +140,7 @@ def test_a_cancelled_reply_stops_and_leaves_no_half_sample(world, pair):
         stage.inbox.put(ReplyAudio(attempt, np.ones(44_100 * 20, dtype=np.int16), "Long.", True))
         first = read(theirs, 8_000)
         world.turns.user_speaks()
+        world.turns.interrupt()
         following = spoken(world, "Again?")
         stage.inbox.put(ReplyAudio(following, np.full(1_024, 2, dtype=np.int16), "Two.", True))
         stage.inbox.put(ReplyEnd(following))

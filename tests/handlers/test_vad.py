@@ -12,7 +12,8 @@ from utils.resampling import resample
 
 OPTIONS = {
     "thresh": 0.3, "sample_rate": 16_000, "min_silence_ms": 250.0, "min_speech_ms": 120.0,
-    "max_speech_ms": float("inf"), "speech_pad_ms": 300.0,
+    "max_speech_ms": float("inf"), "speech_pad_ms": 300.0, "turn_detection": "vad", "turn_model_name": "",
+    "turn_thresh": 0.5, "max_pause_ms": 1_500.0, "allow_interruptions": True, "min_interruption_ms": 160.0,
 }  # fmt: skip
 
 
@@ -149,6 +150,7 @@ def test_speech_after_an_answer_is_a_new_turn_with_its_own_words():
     turns = vad.world.turns
     assert turns.play(first.attempt)
     (second,) = utterances(vad.hear(frames(*[0.8] * 10, *PAUSE)))
+    assert turns.confirm(second.attempt)
     assert not turns.live(first.attempt)
     assert second.turn == 2
     assert not np.isclose(second.audio, 0.9)[len(second.audio) // 2 :].any()

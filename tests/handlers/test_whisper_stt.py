@@ -14,6 +14,7 @@ from handlers.whisper_stt import WhisperEngine, WhisperSTTHandler, _generation_o
 from tests.fakes import Surroundings
 from utils.engine_thread import EngineThread
 from utils.messages import SpeechPart, Transcript, Utterance
+from utils.turns import State
 
 OPTIONS = {
     "model_name": "bundled:whisper-tiny.en", "device": "cpu", "torch_dtype": "auto", "compile_mode": None,
@@ -164,7 +165,7 @@ def test_what_an_english_checkpoint_cannot_do_is_said(caplog):
 class Script:
     """An engine whose transcripts are the audio's length in words."""
 
-    def transcribe(self, audio, live):
+    def transcribe(self, audio, live, doubtful=False):
         return " ".join(["word"] * len(audio))
 
 
@@ -188,3 +189,42 @@ def test_an_empty_transcript_is_no_turn():
     assert not world.turns.live(attempt)
     assert world.turns.next_turn() == 1
     assert world.lines == []
+
+
+class Saying:
+    """An engine that hears what the test says, and notes whether it was asked to be sure."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.doubtful: bool | None = None
+
+    def transcribe(self, audio, live, doubtful=False):
+        self.doubtful = doubtful
+        return self.text
+
+
+@pytest.mark.parametrize(
+    ("text", "interrupts"),
+    [("Stop!", True), ("And then?", True), ("Mm-hm.", False), ("", False), ("capital of France", False)],
+)
+def test_what_is_said_over_a_reply_stops_it_or_does_not(text, interrupts):
+    world, engine = Surroundings(), Saying(text)
+    stage = world.stage(WhisperSTTHandler, engine)
+    reply = world.transcribed()
+    world.turns.play(reply)
+    world.records.sentence_starts(reply, "The capital of France is Paris.")
+    world.turns.user_speaks()
+    attempt = world.turns.begin()
+    world.turns.commit(attempt)
+    out = world.process(stage, [Utterance(attempt, 2, np.zeros(1), 0.0)])
+    assert engine.doubtful
+    assert out == ([Transcript(attempt, 2, text)] if interrupts else [])
+    assert world.turns.state(reply) is (State.CANCELLED if interrupts else State.PLAYING)
+    assert world.turns.live(attempt) == interrupts
+
+
+def test_the_same_in_silence_is_a_turn():
+    world, engine = Surroundings(), Saying("Mm-hm.")
+    attempt = world.transcribed()
+    assert len(world.process(world.stage(WhisperSTTHandler, engine), [Utterance(attempt, 1, np.zeros(1), 0.0)])) == 1
+    assert engine.doubtful is False

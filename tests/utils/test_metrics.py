@@ -17,19 +17,23 @@ TIMES = st.none() | st.floats(0, 1e6)
 
 
 def metrics(turn: int = 1) -> TurnMetrics:
-    return TurnMetrics(turn, 250.0, 400.0, 300.0, 100.0, 5.0, 1_050.0, 2_000.0, False)
+    return TurnMetrics(turn, 250.0, 400.0, 300.0, 100.0, 5.0, 1_050.0, 2_000.0, False, None, 0, None)
 
 
 @pytest.mark.parametrize(
     ("interrupted", "end"), [(False, "total 1050 ms; reply 2.0 s"), (True, "reply 2.0 s (interrupted)")]
 )
 def test_the_line_for_people(interrupted, end):
-    line = latency_line(TurnMetrics(1, 250.0, 400.0, 300.0, 100.0, 5.0, 1_050.0, 2_000.0, interrupted))
+    line = latency_line(TurnMetrics(1, 250.0, 400.0, 300.0, 100.0, 5.0, 1_050.0, 2_000.0, interrupted, None, 0, None))
     assert line.startswith("LATENCY: turn 1: silence window 250 ms, STT 400 ms, LM first sentence 300 ms, ")
     assert line.endswith(end)
 
 
-@given(st.builds(TurnMetrics, st.integers(1), *[TIMES] * 6, st.floats(0, 1e6), st.booleans()))
+@given(
+    st.builds(
+        TurnMetrics, st.integers(1), *[TIMES] * 6, st.floats(0, 1e6), st.booleans(), TIMES, st.integers(0, 9), TIMES
+    )
+)
 def test_the_line_is_one_line_with_a_figure_or_a_dash_for_each_part(turn):
     line = latency_line(turn)
     assert "\n" not in line

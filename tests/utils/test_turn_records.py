@@ -8,6 +8,7 @@ import json
 import numpy as np
 import pytest
 
+from tests.fakes import speak_over
 from utils.chat import Chat
 from utils.messages import ReplyAudio, Sentence, Transcript, Utterance
 from utils.metrics import MetricsFile, TurnMetrics, latency_line
@@ -87,6 +88,7 @@ def test_an_answered_turn(tmp_path):
         {
             "turn": 1, "commit_ms": 250.0, "stt_ms": 400.0, "lm_first_sentence_ms": 300.0, "tts_first_audio_ms": 100.0,
             "between_stages_ms": 0.0, "voice_to_voice_ms": 1050.0, "reply_audio_ms": 2000.0, "interrupted": False,
+            "interrupted_at_ms": None, "false_interruptions": 0, "end_of_turn_score": None,
         }
     ]  # fmt: skip
 
@@ -96,7 +98,7 @@ def test_the_chat_keeps_what_was_heard_of_an_interrupted_reply():
     attempt = world.transcribe("Tell me.")
     world.answer(attempt, "One two three. ", "Four five six.", seconds=3.0)
     world.position.samples = 5 * RATE
-    world.turns.user_speaks()
+    speak_over(world.turns)
     assert world.chat.messages("x")[1]["content"] == "One two three. Four five…"
     assert world.lines[-1].endswith("reply 6.0 s (interrupted)")
 
@@ -104,7 +106,7 @@ def test_the_chat_keeps_what_was_heard_of_an_interrupted_reply():
 def test_nothing_of_a_superseded_attempt_is_seen():
     world = World()
     world.transcribe("What is")
-    world.turns.user_speaks()
+    speak_over(world.turns)
     attempt = world.transcribe("What is it?")
     world.answer(attempt, "This.")
     world.turns.finish(attempt)
@@ -126,7 +128,7 @@ def test_an_unanswered_turn_is_shown_when_it_ends():
 def test_words_that_were_never_answered_are_shown_at_the_end():
     world = World()
     world.transcribe("And then")
-    world.turns.user_speaks()
+    speak_over(world.turns)
     world.turns.close()
     world.records.close()
     assert world.lines == ["USER: And then"]
@@ -169,7 +171,7 @@ def test_a_metrics_file_that_cannot_be_written_is_said_at_once(tmp_path):
 
 
 def test_the_line_of_a_turn_that_did_not_come_far():
-    line = latency_line(TurnMetrics(3, 250.4, None, None, None, None, None, 0.0, False))
+    line = latency_line(TurnMetrics(3, 250.4, None, None, None, None, None, 0.0, False, None, 0, None))
     assert line == (
         "LATENCY: turn 3: silence window 250 ms, STT -, LM first sentence -, TTS first audio -, total -; reply 0.0 s"
     )

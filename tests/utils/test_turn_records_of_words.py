@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.fakes import FakeClock, FakePosition, Surroundings
+from tests.fakes import FakeClock, FakePosition, Surroundings, speak_over
 from utils.chat import Chat, SpokenSentence, heard_text
 from utils.messages import ReplyAudio, Sentence, Transcript, Utterance
 from utils.metrics import MetricsFile
@@ -56,7 +56,7 @@ def test_words_of_a_superseded_attempt_are_kept_when_the_next_has_none_of_its_ow
     """The user went on speaking, and that went wrong (or the client left) before it was transcribed."""
     world = Words()
     world.heard_as("What is")
-    world.turns.user_speaks()
+    speak_over(world.turns)
     attempt = world.heard_as(None)
     if end != "close":
         getattr(world.turns, end)(attempt)
@@ -68,7 +68,7 @@ def test_words_pass_through_any_number_of_attempts_that_were_not_transcribed():
     world = Words()
     world.heard_as("What is")
     for _ in range(3):
-        world.turns.user_speaks()
+        speak_over(world.turns)
         last = world.heard_as(None)
     world.turns.finish(last)
     assert world.end() == ["What is"]
@@ -79,7 +79,7 @@ def test_words_are_shown_when_the_user_interrupts_before_the_first_byte():
     world = Words()
     attempt = world.heard_as("Hello?")
     assert world.turns.play(attempt)
-    world.turns.user_speaks()
+    speak_over(world.turns)
     world.records.reply_starts(attempt, world.position)
     assert world.end() == ["Hello?"]
     assert world.remembered() == ["Hello?"]
@@ -88,9 +88,9 @@ def test_words_are_shown_when_the_user_interrupts_before_the_first_byte():
 def test_the_next_turn_does_not_repeat_the_words_of_the_last():
     world = Words()
     world.heard_as("One")
-    world.turns.user_speaks()
+    speak_over(world.turns)
     world.answer(world.heard_as("One two."), "Three.")
-    world.turns.user_speaks()
+    speak_over(world.turns)
     world.turns.finish(world.heard_as("Four?"))
     world.turns.finish(world.heard_as(None))
     assert world.end() == ["One two.", "Four?"]
@@ -132,7 +132,7 @@ def test_every_turn_shows_its_newest_words_once(steps):
             live = world.heard_as(f"words {number}" if transcribed else None)
             pending = f"words {number}" if transcribed else pending
         elif step == "speak":
-            world.turns.user_speaks()
+            speak_over(world.turns)
         elif live is not None and step in ("answer", "interrupt at once") and transcribed and not heard:
             if step == "answer":
                 expected.append(pending)
@@ -140,7 +140,7 @@ def test_every_turn_shows_its_newest_words_once(steps):
                 pending = ""
             else:
                 world.turns.play(live)
-                world.turns.user_speaks()
+                speak_over(world.turns)
                 settled()
         elif live is not None and step in ("finish", "cancel"):
             getattr(world.turns, step)(live)
@@ -166,7 +166,7 @@ def test_the_chat_holds_what_was_heard(sentences, heard_s):
     spoken = [SpokenSentence(text, int(seconds * REPLY_RATE), True) for text, seconds in sentences]
     world.position.heard_samples = min(int(heard_s * REPLY_RATE), sum(sentence.samples for sentence in spoken))
     reply = heard_text(spoken, world.position.heard_samples).strip()
-    world.turns.user_speaks()
+    speak_over(world.turns)
     world.position.heard_samples = 0  # what the listener hears later changes nothing
     assert world.remembered() == ["Go on.", *([f"{reply}…"] if reply else [])]
     assert "".join(text for text, _ in sentences).startswith(reply)
@@ -196,7 +196,7 @@ def test_the_figures_are_those_of_the_clock(tmp_path):
         (0.5, lambda: records.reply_starts(attempt, position)),
         (0.0, lambda: records.sentence_starts(attempt, "Yes. ")),
         (0.0, lambda: records.sent(attempt, REPLY_RATE, False)),
-        (3.0, lambda: turns.user_speaks()),
+        (3.0, lambda: speak_over(turns)),
     ]
     for seconds, act in steps:
         clock.advance(seconds)
@@ -205,7 +205,7 @@ def test_the_figures_are_those_of_the_clock(tmp_path):
     assert json.loads((tmp_path / "turns.jsonl").read_text()) == {
         "turn": 1, "commit_ms": 250.0, "stt_ms": 125.0, "lm_first_sentence_ms": 500.0, "tts_first_audio_ms": 1_125.0,
         "between_stages_ms": 62.5 + 125 + 250 + 500, "voice_to_voice_ms": 2_500.0, "reply_audio_ms": 1_000.0,
-        "interrupted": True,
+        "interrupted": True, "interrupted_at_ms": 500.0, "false_interruptions": 0, "end_of_turn_score": None,
     }  # fmt: skip
 
 
@@ -213,7 +213,7 @@ def test_an_attempt_that_was_superseded_is_not_measured(tmp_path):
     world, file = Words(), MetricsFile(tmp_path / "turns.jsonl")
     world.records._metrics_file = file
     world.heard_as("One")
-    world.turns.user_speaks()
+    speak_over(world.turns)
     world.answer(world.heard_as("One two."), "Three.")
     world.end()
     file.close()

@@ -9,6 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from tests.fakes import FakeClock
 from utils.turns import HEARD, LIVE, UNHEARD, Ended, Speech, State, Turns
 
 
@@ -32,12 +33,13 @@ def test_a_reply_from_beginning_to_end():
     assert turns.commit(attempt)
     assert turns.state(attempt) is State.COMMITTED
     assert turns.play(attempt)
-    assert turns.hold(attempt)
+    turns.doubt(True)
     assert turns.state(attempt) is State.HELD
-    assert turns.resume(attempt)
+    turns.doubt(False)
+    assert turns.state(attempt) is State.PLAYING
     assert turns.finish(attempt)
     assert turns.state(attempt) is State.DONE
-    assert ended == [Ended(attempt, 1, State.DONE, heard=True, superseded=False)]
+    assert ended == [Ended(attempt, 1, State.DONE, heard=True, superseded=False, false_interruptions=1)]
     assert not turns.live(attempt)
 
 
@@ -54,13 +56,122 @@ def test_speech_before_the_first_byte_extends_the_turn():
     assert turns.play(second)
 
 
-def test_speech_during_a_reply_interrupts_it():
+def test_speech_during_a_reply_holds_it_and_its_words_interrupt_it():
     ended: list[Ended] = []
     turns = Turns(ended.append)
     first = playing(turns)
     assert turns.user_speaks() is Speech.INTERRUPTS
+    assert turns.state(first) is State.HELD
+    second = turns.begin()
+    assert turns.doubtful(second)
+    assert turns.commit(second)
+    assert turns.state(second) is State.PREPARING
+    assert turns.state(first) is State.HELD
+    assert not ended
+    assert turns.confirm(second)
     assert ended == [Ended(first, 1, State.CANCELLED, heard=True, superseded=False)]
-    assert turns.turn_of(committed(turns)) == 2
+    assert turns.state(second) is State.COMMITTED
+    assert turns.turn_of(second) == 2
+
+
+def test_words_may_be_confirmed_before_the_turn_is_over():
+    turns = Turns()
+    first = playing(turns)
+    turns.user_speaks()
+    second = turns.begin()
+    assert turns.confirm(second)
+    assert not turns.live(first)
+    assert turns.state(second) is State.PREPARING
+    assert not turns.doubtful(second)
+    assert turns.commit(second)
+    assert turns.state(second) is State.COMMITTED
+
+
+def test_a_reply_goes_on_when_nothing_was_said():
+    ended: list[Ended] = []
+    turns = Turns(ended.append)
+    first = playing(turns)
+    for count, over in enumerate((False, True), 1):
+        turns.user_speaks()
+        cough = turns.begin()
+        if over:
+            turns.commit(cough)
+        assert turns.state(first) is State.HELD
+        assert turns.discard(cough)
+        assert turns.state(first) is State.PLAYING
+        assert ended[-1] == Ended(cough, 2, State.CANCELLED, heard=False, superseded=False)
+        assert turns.next_turn() == 2
+        assert len(ended) == count
+    turns.finish(first)
+    assert ended[-1].false_interruptions == 2
+
+
+def test_a_reply_stays_held_while_the_user_goes_on():
+    turns = Turns()
+    first = playing(turns)
+    turns.user_speaks()
+    cough = turns.begin()
+    turns.doubt(True)
+    turns.discard(cough)
+    assert turns.state(first) is State.HELD
+    turns.doubt(False)
+    assert turns.state(first) is State.PLAYING
+
+
+def test_speech_over_a_reply_that_goes_on_is_one_turn():
+    turns = Turns()
+    first = playing(turns)
+    turns.user_speaks()
+    begun = turns.begin()
+    turns.commit(begun)
+    assert turns.user_speaks() is Speech.EXTENDS
+    assert not turns.confirm(begun)
+    assert turns.state(first) is State.HELD
+    whole = turns.begin()
+    turns.commit(whole)
+    assert turns.confirm(whole)
+    assert turns.turn_of(whole) == 2
+    assert turns.live_attempts() == [whole]
+
+
+def test_a_sure_interruption_ends_the_reply_at_once():
+    turns = Turns()
+    first = playing(turns)
+    turns.user_speaks()
+    turns.interrupt()
+    assert not turns.live(first)
+    second = turns.begin()
+    assert not turns.doubtful(second)
+    assert turns.commit(second)
+    assert turns.state(second) is State.COMMITTED
+
+
+def test_a_reply_that_ends_while_its_interruption_is_in_doubt():
+    turns = Turns()
+    first = playing(turns)
+    turns.user_speaks()
+    second = turns.begin()
+    turns.commit(second)
+    turns.cancel(first)
+    assert not turns.doubtful(second)
+    assert turns.confirm(second)
+    assert turns.state(second) is State.COMMITTED
+
+
+def test_a_reply_is_heard_until_what_was_sent_of_it_has_played():
+    clock = FakeClock()
+    turns = Turns(clock=clock)
+    assert not turns.reply_is_heard()
+    first = playing(turns)
+    assert turns.reply_is_heard()
+    assert not turns.reply_is_held()
+    turns.doubt(True)
+    assert turns.reply_is_held()
+    turns.finish(first, clock() + 0.2)
+    assert not turns.reply_is_held()
+    assert turns.reply_is_heard()
+    clock.advance(0.2)
+    assert not turns.reply_is_heard()
 
 
 def test_speech_in_silence_is_a_new_turn():
@@ -82,10 +193,11 @@ def test_a_new_attempt_supersedes_one_that_nobody_heard():
 def test_an_old_reply_goes_on_until_the_new_turn_is_committed():
     turns = Turns()
     old = playing(turns)
-    turns.hold(old)
     new = turns.begin()
     assert turns.live_attempts() == [old, new]
     turns.commit(new)
+    assert turns.live_attempts() == [old, new]
+    turns.confirm(new)
     assert turns.live_attempts() == [new]
 
 
@@ -106,7 +218,7 @@ def test_a_turn_that_failed_unheard_is_over():
     assert turns.next_turn() == 2
 
 
-@pytest.mark.parametrize("act", ["commit", "hold", "resume", "finish", "cancel", "discard"])
+@pytest.mark.parametrize("act", ["commit", "confirm", "finish", "cancel", "discard"])
 @pytest.mark.parametrize("end", ["finish", "cancel"])
 def test_an_end_is_final(end, act):
     turns = Turns()
@@ -167,10 +279,10 @@ def test_play_waits_while_the_user_may_have_begun_to_speak():
 def test_a_held_reply_waits_until_it_goes_on_or_ends():
     turns = Turns()
     attempt = playing(turns)
-    for release, audible in ((turns.resume, True), (turns.cancel, False)):
-        turns.hold(attempt)
+    for release, audible in ((lambda: turns.doubt(False), True), (lambda: turns.cancel(attempt), False)):
+        turns.doubt(True)
         thread, result = waiting(turns.wait_audible, attempt)
-        release(attempt)
+        release()
         thread.join(5)
         assert result == [audible]
 
@@ -225,16 +337,14 @@ class AnyOrder(RuleBasedStateMachine):
     @rule()
     def begin(self) -> None:
         self.attempts.append(self.turns.begin())
+        self.in_doubt = False
 
-    @rule(index=st.integers(0, 5), act=st.sampled_from(["commit", "hold", "resume", "finish", "cancel", "discard"]))
+    @rule(index=st.integers(0, 5), act=st.sampled_from(["commit", "confirm", "finish", "cancel", "discard"]))
     def act(self, index: int, act: str) -> None:
         attempt = self.pick(-index)
         before = self.turns.state(attempt)
         done = getattr(self.turns, act)(attempt)
-        allowed = {
-            "commit": {State.PREPARING}, "hold": {State.PLAYING}, "resume": {State.HELD},
-        }.get(act, LIVE)  # fmt: skip
-        assert done == (before in allowed)
+        assert done == (before in ({State.PREPARING} if act == "commit" else LIVE))
 
     @rule(index=st.integers(0, 5))
     def play(self, index: int) -> None:
@@ -254,11 +364,23 @@ class AnyOrder(RuleBasedStateMachine):
         states = {self.turns.state(attempt) for attempt in self.turns.live_attempts()}
         turn = self.turns.next_turn()
         speech = self.turns.user_speaks()
-        self.in_doubt = False
+        self.in_doubt = True
         assert (speech is Speech.EXTENDS) == bool(states & UNHEARD)
         assert (speech is Speech.NEW_TURN) == (not states)
-        assert not self.turns.live_attempts()
+        assert all(self.turns.state(attempt) is State.HELD for attempt in self.turns.live_attempts())
         assert self.turns.next_turn() == turn
+
+    @rule()
+    def interrupt(self) -> None:
+        self.turns.interrupt()
+        assert not self.turns.reply_is_heard()
+
+    @invariant()
+    def a_reply_is_held_just_as_long_as_the_user_may_speak(self) -> None:
+        for attempt in self.turns.live_attempts():
+            if self.turns.state(attempt) in HEARD:
+                doubtful = any(self.turns.doubtful(other) for other in self.turns.live_attempts())
+                assert (self.turns.state(attempt) is State.HELD) == (self.in_doubt or doubtful)
 
     @invariant()
     def at_most_two_are_live(self) -> None:

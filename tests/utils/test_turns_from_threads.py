@@ -44,6 +44,7 @@ class History(RuleBasedStateMachine):
         if self.turns.closed:
             assert not self.turns.live(attempt)
             return
+        self.in_doubt = False
         self.begun.append(attempt)
         self.turn[attempt] = self.turns.turn_of(attempt)
         self.note_superseded(before)
@@ -55,7 +56,11 @@ class History(RuleBasedStateMachine):
     def commit(self) -> None:
         attempt = self.newest(frozenset({State.PREPARING}))
         if attempt is not None and self.turns.commit(attempt):
-            self.committed.add(attempt)
+            self.note_committed()
+
+    def note_committed(self) -> None:
+        """A doubtful attempt is committed when it is confirmed, too."""
+        self.committed |= {a for a in self.turns.live_attempts() if self.turns.state(a) is State.COMMITTED}
 
     @rule()
     def play(self) -> None:
@@ -66,11 +71,12 @@ class History(RuleBasedStateMachine):
             assert self.turns.play(attempt)
             assert attempt in self.committed
 
-    @rule(act=st.sampled_from(["hold", "resume"]))
-    def hold_or_resume(self, act: str) -> None:
-        attempt = self.newest(HEARD)
+    @rule()
+    def confirm(self) -> None:
+        attempt = self.newest(UNHEARD)
         if attempt is not None:
-            getattr(self.turns, act)(attempt)
+            assert self.turns.confirm(attempt)
+            self.note_committed()
 
     @rule(act=st.sampled_from(["finish", "cancel", "discard"]), of=st.sampled_from([UNHEARD, HEARD]))
     def end(self, act: str, of: frozenset[State]) -> None:
@@ -94,7 +100,7 @@ class History(RuleBasedStateMachine):
         unheard, live = self.newest(UNHEARD), self.newest(LIVE)
         before = len(self.ended)
         speech = self.turns.user_speaks()
-        self.in_doubt = False
+        self.in_doubt = True
         assert (speech is Speech.EXTENDS) == (unheard is not None)
         assert (speech is Speech.INTERRUPTS) == (unheard is None and live is not None)
         self.note_superseded(before)
@@ -209,16 +215,16 @@ def test_a_commit_in_doubt_does_not_let_play_go():
     assert result == [True]
 
 
-@pytest.mark.parametrize(("release", "audible"), [("resume", True), ("user_speaks", False), ("close", False)])
+@pytest.mark.parametrize(("release", "audible"), [("calm", True), ("interrupt", False), ("close", False)])
 def test_a_held_reply_really_waits(release, audible):
     turns = Turns()
     attempt = turns.begin()
     turns.commit(attempt)
     turns.play(attempt)
-    turns.hold(attempt)
+    turns.doubt(True)
     thread, result = blocked(turns, turns.wait_audible, attempt)
     assert result == []
-    turns.resume(attempt) if release == "resume" else getattr(turns, release)()
+    turns.doubt(False) if release == "calm" else getattr(turns, release)()
     thread.join(WAIT_S)
     assert result == [audible]
 
@@ -267,9 +273,10 @@ def test_many_threads_at_once_leave_nothing_live_and_nobody_waiting():
         start.wait(WAIT_S)
         while not turns.closed:
             for attempt in turns.live_attempts():
+                turns.confirm(attempt)
                 if turns.play(attempt) and dice.random() < 0.5:
-                    turns.hold(attempt)
-                    turns.resume(attempt)
+                    turns.doubt(True)
+                    turns.doubt(False)
                     turns.wait_while_playing(attempt, 0.0)
                 getattr(turns, dice.choice(["finish", "cancel", "discard"]))(attempt)
 

@@ -1,0 +1,40 @@
+"""Whether what was said over a reply is meant to stop it.
+
+Listeners say "mm-hm" and "yeah" to show that they follow (backchannels: Yngve 1970), and hesitate aloud; neither asks
+for the floor. What the microphone hears of the assistant's own voice does not, either.
+"""
+
+from __future__ import annotations
+
+import re
+
+# Of a few languages; what is missing here stops the reply, which is the lesser harm.
+BACKCHANNELS = frozenset(
+    """
+    ah aha ahem alright er erm exactly good great ha haha heh hm hmm hmmm huh i indeed interesting mhm mhmm mm mmm
+    mmhm mmhmm nice oh ok okay ooh right see sure true uh uhhuh uhm um umhum wow yah yeah yep yes yup cool
+    ach genau gut ja jaja klar naja richtig stimmt tja
+    ben bon daccord euh oui ouais voilà
+    ajá bueno claro eh sí vale
+    certo già sì
+    """.split()  # noqa: SIM905 - a list of a hundred quoted words is not easier to read
+)
+MOST_WORDS = 4  # "yeah, yeah, I see"
+LEAST_ECHO = 2  # words in a row of the reply that are surely the reply
+
+
+def is_backchannel(text: str) -> bool:
+    """Whether it is one of the small sounds and words of somebody who listens."""
+    said = _words(text)
+    return 0 < len(said) <= MOST_WORDS and all(word in BACKCHANNELS for word in said)
+
+
+def is_echo(text: str, reply: str) -> bool:
+    """Whether it is a piece of the reply itself."""
+    said = _words(text)
+    return len(said) >= LEAST_ECHO and f" {' '.join(said)} " in f" {' '.join(_words(reply))} "
+
+
+def _words(text: str) -> list[str]:
+    """Lower case, without punctuation: "Mm-hmm." is mmhmm."""
+    return re.findall(r"\w+", re.sub(r"[-'’]", "", text.lower()))
