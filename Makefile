@@ -21,7 +21,7 @@ talk: models portaudio
 	@$(PY) talk.py $(CONFIG)
 
 test: models portaudio pulseaudio compiler .venv/.tools
-	$(PY) -m pytest -n 2 --dist worksteal
+	$(PY) -m pytest -n 2 --dist loadfile
 
 check: .venv/.tools
 	$(PY) -m ruff check .

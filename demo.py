@@ -13,7 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from handlers.vad import STT_RATE, voiced_seconds
+from handlers.silero import STT_RATE, voiced_seconds
 from utils.bundled_voice import BundledVoice
 from utils.local_server import ROOT, LocalServer, ServerFailed, free_ports
 from utils.resampling import resample

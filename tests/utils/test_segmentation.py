@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from utils.segmentation import Dismissed, Onset, Segmenter, Split, Started, Stopped
+from utils.segmentation import Dismissed, Onset, Paused, Resumed, Segmenter, Split, Started, Stopped
 
 
 def segmenter(**options) -> Segmenter:
@@ -19,9 +20,14 @@ def segmenter(**options) -> Segmenter:
 
 
 def run(probabilities, flush=True, **options):
+    """The events; how much was voiced is left out."""
     cutter = segmenter(**options)
     events = [event for p in probabilities for event in cutter.feed(p)]
-    return [*events, *(cutter.flush() if flush else [])]
+    return [plain(event) for event in [*events, *(cutter.flush() if flush else [])]]
+
+
+def plain(event):
+    return replace(event, voiced_ms=0) if isinstance(event, Stopped | Paused) else event
 
 
 V, S = 0.9, 0.0
@@ -31,13 +37,16 @@ V, S = 0.9, 0.0
     ("probabilities", "events"),
     [
         ([S] * 20, []),
-        ([S, V, V, V, S, S, S], [Onset(1), Started(1), Stopped(1, 3)]),
+        ([S, V, V, V, S, S, S], [Onset(1), Started(1), Stopped(1, 3, 0)]),
         ([V, S, S, S], [Onset(0), Dismissed()]),
-        ([V, V, S, S, V, S, S, S], [Onset(0), Started(0), Stopped(0, 4)]),
-        ([V, V, S, S, S, V, V, S, S, S], [Onset(0), Started(0), Stopped(0, 1), Onset(5), Started(5), Stopped(5, 6)]),
-        ([V, 0.4, V, S, S, S], [Onset(0), Started(0), Stopped(0, 2)]),
-        ([V, V, 0.4, 0.4, 0.4, 0.4], [Onset(0), Started(0), Stopped(0, 1)]),
-        ([V, V, V], [Onset(0), Started(0), Stopped(0, 2)]),
+        ([V, V, S, S, V, S, S, S], [Onset(0), Started(0), Stopped(0, 4, 0)]),
+        (
+            [V, V, S, S, S, V, V, S, S, S],
+            [Onset(0), Started(0), Stopped(0, 1, 0), Onset(5), Started(5), Stopped(5, 6, 0)],
+        ),
+        ([V, 0.4, V, S, S, S], [Onset(0), Started(0), Stopped(0, 2, 0)]),
+        ([V, V, 0.4, 0.4, 0.4, 0.4], [Onset(0), Started(0), Stopped(0, 1, 0)]),
+        ([V, V, V], [Onset(0), Started(0), Stopped(0, 2, 0)]),
         ([S, V], [Onset(1), Dismissed()]),
     ],
 )
@@ -52,7 +61,7 @@ def test_between_the_thresholds_nothing_ends():
 @pytest.mark.parametrize(("silent", "ends"), [(7, False), (8, True), (9, True)])
 def test_the_silence_that_ends_an_utterance_is_exact(silent, ends):
     events = run([V] * 5 + [S] * silent, flush=False, min_silence_ms=250)
-    assert (Stopped(0, 4) in events) == ends
+    assert (Stopped(0, 4, 0) in events) == ends
 
 
 def test_a_doubt_ends_also_between_the_thresholds():
@@ -69,7 +78,7 @@ def test_yes_is_speech_and_a_click_is_not():
 def test_a_long_utterance_is_split_at_its_quietest_stretch():
     probabilities = [V] * 14 + [0.6, 0.55, 0.6] + [V] * 13
     assert run(probabilities, flush=False, max_speech_ms=30 * 32) == [Onset(0), Started(0), Split(0, 15)]
-    assert run([*probabilities, S, S, S], max_speech_ms=30 * 32)[-1] == Stopped(15, 29)
+    assert run([*probabilities, S, S, S], max_speech_ms=30 * 32)[-1] == Stopped(15, 29, 0)
 
 
 PROBABILITIES = st.lists(st.sampled_from([0.0, 0.1, 0.36, 0.45, 0.55, 0.9, 0.9, 1.0]), max_size=300)
@@ -124,15 +133,15 @@ def test_no_part_is_longer_than_allowed(probabilities, longest):
 def test_a_split_in_the_closing_pause_leaves_a_last_part_without_a_voice():
     """Stopped.start may lie behind last_voiced: whoever cuts the audio must not cut backwards."""
     events = run([V] * 5 + [0.4] * 5 + [S] * 3, flush=False, max_speech_ms=10 * 32)
-    assert events == [Onset(0), Started(0), Split(0, 8), Stopped(8, 4)]
+    assert events == [Onset(0), Started(0), Split(0, 8), Stopped(8, 4, 0)]
 
 
 def test_frames_are_numbered_on_across_splits_and_utterances():
     events = run([V] * 40 + [S] * 3 + [V, V, S, S, S], flush=False, max_speech_ms=12 * 32)
-    assert events[-3:] == [Onset(43), Started(43), Stopped(43, 44)]
+    assert events[-3:] == [Onset(43), Started(43), Stopped(43, 44, 0)]
     splits = [event for event in events if isinstance(event, Split)]
     assert [split.start for split in splits[1:]] == [split.end for split in splits[:-1]]
-    assert Stopped(splits[-1].end, 39) in events
+    assert Stopped(splits[-1].end, 39, 0) in events
 
 
 @given(PROBABILITIES, st.integers(4, 60))
@@ -187,5 +196,52 @@ def test_the_splits_of_steady_speech_come_as_often_as_they_must():
 
 
 def test_what_lies_between_the_thresholds_goes_on_as_silence_after_silence():
-    assert run([V, V, S, 0.4, 0.4], flush=False)[-1] == Stopped(0, 1)
+    assert run([V, V, S, 0.4, 0.4], flush=False)[-1] == Stopped(0, 1, 0)
     assert run([V, V, S, 0.4, V, 0.4, 0.4, 0.4, 0.4], flush=False) == [Onset(0), Started(0)]
+
+
+def fed(cutter, probabilities):
+    return [event for p in probabilities for event in cutter.feed(p)]
+
+
+def test_each_length_of_silence_that_is_marked_is_told_once():
+    cutter = segmenter(min_silence_ms=160, marks=[64, 128])
+    assert fed(cutter, [V, V, S, S, S, S, S])[2:] == [Paused(0, 1, 64, 64), Paused(0, 1, 64, 128), Stopped(0, 1, 64)]
+
+
+def test_speech_that_goes_on_after_a_pause_is_told():
+    cutter = segmenter(min_silence_ms=160, marks=[64])
+    assert fed(cutter, [V, V, S, V])[2:] == []
+    assert fed(cutter, [S, S, S, 0.4, V, V]) == [Paused(0, 3, 96, 64), Resumed()]
+    assert fed(cutter, [S, S]) == [Paused(0, 9, 160, 64)]
+
+
+def test_a_doubtful_sound_has_no_pauses():
+    assert fed(segmenter(marks=[32]), [V, S, S, S]) == [Onset(0), Dismissed()]
+
+
+def test_the_silence_that_ends_speech_can_be_changed_while_it_lasts():
+    cutter = segmenter(min_silence_ms=96, marks=[64])
+    assert fed(cutter, [V, V, S, S])[-1] == Paused(0, 1, 64, 64)
+    cutter.wait_for(320)
+    assert fed(cutter, [S] * 7) == []
+    cutter.wait_for(96)
+    assert fed(cutter, [S]) == [Stopped(0, 1, 64)]
+
+
+def test_never_less_silence_than_the_least_ends_speech_and_patience_ends_with_it():
+    cutter = segmenter(min_silence_ms=96, marks=[64])
+    cutter.wait_for(0)
+    assert fed(cutter, [V, V, S, S])[-1] == Paused(0, 1, 64, 64)
+    cutter.wait_for(3_200)
+    assert fed(cutter, [V, S, S, S]) == [Resumed(), Paused(0, 4, 96, 64), Stopped(0, 4, 96)]
+
+
+@pytest.mark.parametrize("leave", ["forget", "skip"])
+def test_speech_can_turn_out_to_be_none(leave):
+    cutter = segmenter()
+    fed(cutter, [V, V, V])
+    getattr(cutter, leave)()
+    assert not cutter.in_utterance
+    start = 3 + (leave == "skip")
+    assert fed(cutter, [V, V]) == [Onset(start), Started(start)]

@@ -1,0 +1,141 @@
+"""Talking over the real server's reply, in real time: what stops it, what does not, and where a turn ends."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import numpy as np
+import pytest
+
+from tests.server_process import ServerProcess
+from tests.spoken import assert_understood, words
+from tests.waiting import wait_until
+
+STORY = "Tell me a long story about a dog and a cat."
+QUESTION = "What is the capital of France?"
+RATE = 16_000
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    metrics = tmp_path_factory.mktemp("metrics") / "turns.jsonl"
+    with ServerProcess("--log_level", "debug", "--metrics_file", str(metrics)) as running:
+        running.metrics = metrics
+        yield running
+
+
+def trimmed(audio: np.ndarray) -> np.ndarray:
+    loud = np.flatnonzero(np.abs(audio) > 0.01)
+    return audio[loud[0] : loud[-1] + 1]
+
+
+def gaps(received: list[tuple[float, bytes]], since: float) -> list[tuple[float, float]]:
+    """(from, to) of each silence of a player that plays what it has, from a moment on; the last has no end."""
+    found, end = [], received[0][0]
+    for at, data in received:
+        if at > end:
+            found.append((end, at))
+            end = at
+        end += len(data) / 2 / 44_100
+    return [(start - since, stop - since) for start, stop in [*found, (end, np.inf)] if start > since]
+
+
+def over_a_story(server: ServerProcess, client, say, sound: np.ndarray, then_s: float) -> float:
+    """Asks for a story, and makes a sound when some of it has been heard; when the sound began."""
+    client.say(say(STORY))
+    client.silence(0.6)
+    assert client.wait_bytes(66_000)
+    began = time.monotonic()
+    client.say(sound)
+    client.silence(then_s)
+    return began
+
+
+def turns(server: ServerProcess) -> list[dict]:
+    return [json.loads(line) for line in server.metrics.read_text().splitlines()]
+
+
+def next_turn(server: ServerProcess, before: int) -> dict:
+    """The figures of the turn that ended last, once there are more than `before`."""
+    wait_until(lambda: len(turns(server)) > before, "the turn's figures")
+    return turns(server)[-1]
+
+
+@pytest.mark.parametrize("sound", ["Uh.", "Mm-hm.", "Yeah.", "Okay."])
+def test_a_listeners_sound_holds_the_reply_and_it_goes_on(server, say, sound):
+    mark, ended = len(server.lines), len(turns(server))
+    with server.connect() as client:
+        began = over_a_story(server, client, say, trimmed(say(sound)), 3.0)
+        held = [gap for gap in gaps(client.received, began) if gap[1] < 3.0]
+        before = client.byte_count
+        client.silence(0.5)
+        assert client.byte_count > before  # it goes on
+    assert next_turn(server, ended)["false_interruptions"] == len(held) == 1
+    assert sum(line.startswith("USER:") for line in server.lines[mark:]) == 1  # and the sound is not answered
+
+
+@pytest.mark.parametrize("kind", ["noise", "click"])
+def test_a_noise_does_not_stop_the_reply(server, say, kind):
+    sound = np.random.default_rng(0).normal(0, 0.3, {"noise": 4_800, "click": 160}[kind]).astype(np.float32)
+    mark, ended = len(server.lines), len(turns(server))
+    with server.connect() as client:
+        over_a_story(server, client, say, sound, 2.0)
+        before = client.byte_count
+        client.silence(0.5)
+        assert client.byte_count > before
+    next_turn(server, ended)
+    assert sum(line.startswith("USER:") for line in server.lines[mark:]) == 1
+
+
+@pytest.mark.parametrize("words_over", [QUESTION, "Stop!", "No, wait."])
+def test_words_stop_the_reply_at_once_and_are_answered(server, say, words_over):
+    mark = len(server.lines)
+    with server.connect() as client:
+        began = over_a_story(server, client, say, trimmed(say(words_over)), 2.0)
+        server.wait_for(server.lines, lambda lines: sum(line.startswith("USER:") for line in lines[mark:]) == 2)
+        silent, _ = gaps(client.received, began)[0]
+    users = [line.removeprefix("USER:") for line in server.lines[mark:] if line.startswith("USER:")]
+    assert_understood(words_over, users[1])
+    assert any("(interrupted)" in line for line in server.lines[mark:])
+    assert silent < 0.6
+
+
+@pytest.mark.parametrize("pause_s", [0.5, 0.8])
+def test_a_pause_for_thought_is_one_turn_with_one_reply(server, say, pause_s):
+    mark, ended = len(server.lines), len(turns(server))
+    pause = np.zeros(int(pause_s * RATE), dtype=np.float32)
+    with server.connect() as client:
+        client.say(
+            np.concatenate([trimmed(say("I was wondering if you could")), pause, say("tell me the capital of France.")])
+        )
+        client.end_input()
+        assert client.wait_end()
+    next_turn(server, ended)
+    assert len(turns(server)) == ended + 1
+    [heard] = [line for line in server.lines[mark:] if line.startswith("USER:")]
+    assert "wondering" in words(heard)
+    assert "capital of france" in words(heard)
+
+
+def test_a_question_that_sounds_complete_is_scored_so(server, say):
+    ended = len(turns(server))
+    with server.connect() as client:
+        client.say(say(QUESTION))
+        client.silence(0.6)
+        assert client.wait_bytes(20_000)
+    turn = next_turn(server, ended)
+    assert turn["end_of_turn_score"] > 0.5
+    assert turn["interrupted"]  # the client has left
+    assert turn["interrupted_at_ms"] is not None
+
+
+def test_half_duplex_hears_nothing_while_it_speaks(say):
+    with ServerProcess("--allow_interruptions", "false") as server, server.connect() as client:
+        over_a_story(server, client, say, say(QUESTION), 0.5)
+        before = client.byte_count
+        client.silence(0.5)
+        assert client.byte_count > before
+        client.end_input()
+        assert client.wait_end(60)
+    assert sum(line.startswith("USER:") for line in server.lines) == 1
