@@ -198,10 +198,13 @@ class VADHandler(BaseHandler):
         turns, early, score = self.context.turns, self._early, self._score
         self._early = None
         self._forget_verdict()
-        if early is not None and turns.commit(early.attempt):
-            self._unanswered = early.audio
-            self._taken, self._spoken = self._ends(event)
-            self.context.records.turn_over(early.attempt, score)
+        if early is not None:
+            if turns.commit(early.attempt):
+                self._unanswered = early.audio
+                self._taken, self._spoken = self._ends(event)
+                self.context.records.turn_over(early.attempt, score)
+            else:
+                turns.doubt(False)  # nothing was said
             return
         if turns.reply_is_held() and not self._may_interrupt(event.voiced_ms):
             turns.doubt(False)

@@ -219,6 +219,15 @@ def test_a_reply_is_not_held_for_a_thoughtful_pause_after_a_cough():
     assert user.turns.state(reply) is State.PLAYING
 
 
+def test_a_sound_that_was_dismissed_is_not_transcribed_again_at_its_end():
+    user = Speaker(Judge(0.1))
+    reply = user.assistant_speaks()
+    (cough,) = user.say(*SPEECH, *[0.0] * 8)
+    user.turns.discard(cough.attempt)
+    assert utterances(user.end()) == []
+    assert user.turns.state(reply) is State.PLAYING
+
+
 def test_an_interruption_with_a_pause_for_thought_is_one_turn():
     user = Speaker(Judge(0.1))
     user.assistant_speaks()
