@@ -15,13 +15,12 @@ from handlers.parler.chunks import ChunkRule, Costs
 from handlers.parler.decoder import Cross
 from handlers.parler.delay_pattern import Frame
 from handlers.parler.speech import ParlerSpeech
-from utils.engine_thread import Abandoned
+from utils.engine_thread import Abandoned, Live
 from utils.messages import FloatAudio
 
 logger = logging.getLogger(__name__)
 
 Clock = Callable[[], float]
-Live = Callable[[], bool]
 EmitAudio = Callable[[FloatAudio], None]
 
 WARM_UP_STEPS = 24
