@@ -33,7 +33,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # also when it is 
 
 from benchmarks.command_line import parse_with_server
 from benchmarks.live_client import LiveClient, first_audible, underruns
-from benchmarks.report import machine, print_json, summary, summary_table
+from benchmarks.report import machine, plot, print_json, summary, summary_table
 from utils.bundled_voice import BundledVoice
 from utils.local_server import LocalServer, free_ports
 from utils.messages import FloatAudio
@@ -140,7 +140,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     figures = summarize(turns)
     print(report(turns, figures, failures))
     if turns:
-        options.plot.parent.mkdir(parents=True, exist_ok=True)
         draw(turns, options.plot)
         print(f"plot: {options.plot}")
     print_json({"benchmark": "latency", **machine(), **json_figures(turns, figures, failures)})
@@ -229,29 +228,22 @@ def json_figures(turns: Sequence[Turn], figures: dict[str, dict[str, float]], fa
 
 def draw(turns: Sequence[Turn], path: Path) -> None:
     """A bar for each turn, stage upon stage, and a mark where the listener heard the first sound."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(figsize=(10, 1.5 + 0.3 * len(turns)), layout="constrained")
-    positions = range(len(turns))
-    left = [0.0] * len(turns)
-    for key, name in STAGES.items():
-        if key == "between_stages_ms":
-            continue
-        values = [float(turn.server[key] or 0.0) for turn in turns]
-        axes.barh(positions, values, left=left, label=name)
-        left = [start + value for start, value in zip(left, values, strict=True)]
-    axes.plot([turn.voice_to_voice_ms for turn in turns], positions, "k|", markersize=12, label="first sound heard")
-    axes.set_yticks(positions, [turn.asked for turn in turns])
-    axes.invert_yaxis()
-    axes.set_xlabel("milliseconds after the last voiced sample")
-    median = summary([turn.voice_to_voice_ms for turn in turns])["median"]
-    axes.set_title(f"From voice to voice: median {median:,.0f} ms over {len(turns)} turns")
-    axes.legend(loc="lower right")
-    figure.savefig(path, dpi=120)
-    pyplot.close(figure)
+    with plot(path, 10, 1.5 + 0.3 * len(turns)) as axes:
+        positions = range(len(turns))
+        left = [0.0] * len(turns)
+        for key, name in STAGES.items():
+            if key == "between_stages_ms":
+                continue
+            values = [float(turn.server[key] or 0.0) for turn in turns]
+            axes.barh(positions, values, left=left, label=name)
+            left = [start + value for start, value in zip(left, values, strict=True)]
+        axes.plot([turn.voice_to_voice_ms for turn in turns], positions, "k|", markersize=12, label="first sound heard")
+        axes.set_yticks(positions, [turn.asked for turn in turns])
+        axes.invert_yaxis()
+        axes.set_xlabel("milliseconds after the last voiced sample")
+        median = summary([turn.voice_to_voice_ms for turn in turns])["median"]
+        axes.set_title(f"From voice to voice: median {median:,.0f} ms over {len(turns)} turns")
+        axes.legend(loc="lower right")
 
 
 if __name__ == "__main__":

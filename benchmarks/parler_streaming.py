@@ -29,7 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # also when it is 
 
 from benchmarks import parler_library as library
 from benchmarks.parler_models import byte_tokenizer, codec_alone, deep_tiny, mini
-from benchmarks.report import machine, print_json, table
+from benchmarks.report import machine, plot, print_json, table
 from handlers.parler.checkpoint import Checkpoint
 from handlers.parler.chunks import LEAST
 from handlers.parler.speech import ParlerSpeech
@@ -113,7 +113,7 @@ def cancelling(speech: ParlerSpeech, times: int, most: str, worst: str) -> Figur
     return {most: 1e3 * float(np.percentile(taken, 95)), worst: 1e3 * max(taken)}
 
 
-def codec(plot: Path, whole: bool) -> Figures:
+def codec(file: Path, whole: bool) -> Figures:
     """The codec alone: codes of an utterance, streamed."""
     speech = ParlerSpeech(Checkpoint(codec_alone(), byte_tokenizer()))
     short, long = (round(seconds / speech.frame_s) for seconds in (SHORT_S, LONG_S))
@@ -125,7 +125,7 @@ def codec(plot: Path, whole: bool) -> Figures:
     ours_long = stream_seconds(speech, codes)
     summed = {n: summed_decodes(decodes, n) for n in (short, long)}
     theirs_long = library.codec_seconds(speech.checkpoint.model, codes) if whole else summed[long]
-    draw(plot, speech.frame_s, decodes, {short: ours_short, long: ours_long}, {short: theirs_short, long: theirs_long})
+    draw(file, speech.frame_s, decodes, {short: ours_short, long: ours_long}, {short: theirs_short, long: theirs_long})
     return {
         "codec_library_5s_s": theirs_short,
         "codec_library_5s_summed_s": summed[short],
@@ -281,28 +281,22 @@ def draw(
     file: Path, frame_s: float, decodes: dict[int, float], ours: dict[int, float], theirs: dict[int, float]
 ) -> None:
     """Cost against utterance length, both axes in seconds."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
     lengths = np.linspace(library.A_SECOND, max(ours), 40)
-    figure, axes = pyplot.subplots(figsize=(8, 5), layout="constrained")
-    axes.plot(
-        lengths * frame_s,
-        [summed_decodes(decodes, round(n)) for n in lengths],
-        "C3-",
-        label="library: sum of its decodes",
-    )
-    axes.plot([n * frame_s for n in theirs], list(theirs.values()), "C3o", label="library, measured or summed")
-    axes.plot([0, *(n * frame_s for n in ours)], [0, *ours.values()], "C0o-", label="this engine")
-    axes.plot(lengths * frame_s, lengths * frame_s, "k:", linewidth=1, label="real time")
-    axes.set(xlabel="utterance, s", ylabel="codec work, s", title="What the codec costs while it streams", yscale="log")
-    axes.grid(True, which="both", alpha=0.3)
-    axes.legend()
-    file.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(file, dpi=120)
-    pyplot.close(figure)
+    with plot(file) as axes:
+        axes.plot(
+            lengths * frame_s,
+            [summed_decodes(decodes, round(n)) for n in lengths],
+            "C3-",
+            label="library: sum of its decodes",
+        )
+        axes.plot([n * frame_s for n in theirs], list(theirs.values()), "C3o", label="library, measured or summed")
+        axes.plot([0, *(n * frame_s for n in ours)], [0, *ours.values()], "C0o-", label="this engine")
+        axes.plot(lengths * frame_s, lengths * frame_s, "k:", linewidth=1, label="real time")
+        axes.set(
+            xlabel="utterance, s", ylabel="codec work, s", title="What the codec costs while it streams", yscale="log"
+        )
+        axes.grid(True, which="both", alpha=0.3)
+        axes.legend()
 
 
 if __name__ == "__main__":

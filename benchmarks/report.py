@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -41,6 +43,21 @@ def summary_table(heading: str, figures: Mapping[str, Mapping[str, float]]) -> s
     for name, figure in figures.items():
         rows.append([name, *(f"{figure[column]:,.1f}" if figure else "-" for column in columns)])
     return table(rows)
+
+
+@contextlib.contextmanager
+def plot(file: Path, width: float = 8, height: float = 5) -> Iterator[Any]:
+    """Axes of width × height inches to draw on, then a PNG; its folder is made."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(figsize=(width, height), layout="constrained")
+    yield axes
+    file.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(file, dpi=120)
+    pyplot.close(figure)
 
 
 def machine() -> dict[str, Any]:

@@ -29,7 +29,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # also when it is run as a file
 
 from benchmarks.latency import QUESTIONS
-from benchmarks.report import machine, print_json, table
+from benchmarks.report import machine, plot, print_json, table
 from handlers.silero import FRAME_MS, STT_RATE, SileroModel
 from handlers.smart_turn import SmartTurn
 from handlers.vad_engine import JUDGE_MS
@@ -208,23 +208,15 @@ def best(figures: Sequence[Figures]) -> float | None:
 
 def draw(file: Path, vad: Sequence[Figures], smart: Sequence[Figures]) -> None:
     """Cut-offs against delay, a line each."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(figsize=(8, 5), layout="constrained")
-    for name, line, colour in (("silence alone", vad, "C3"), ("smart-turn", smart, "C0")):
-        axes.plot([f.delay_ms for f in line], [100 * f.cut_off for f in line], f"{colour}o-", label=name)
-        for point in line:
-            axes.annotate(point.setting.split(maxsplit=1)[1], (point.delay_ms, 100 * point.cut_off), fontsize=7)
-    axes.axhline(100 * CUT_OFFS, color="k", linestyle=":", linewidth=1)
-    axes.set(xlabel="mean delay of the commit, ms", ylabel="turns cut off in a pause, %", title="Ends of turns")
-    axes.grid(True, alpha=0.3)
-    axes.legend()
-    file.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(file, dpi=120)
-    pyplot.close(figure)
+    with plot(file) as axes:
+        for name, line, colour in (("silence alone", vad, "C3"), ("smart-turn", smart, "C0")):
+            axes.plot([f.delay_ms for f in line], [100 * f.cut_off for f in line], f"{colour}o-", label=name)
+            for point in line:
+                axes.annotate(point.setting.split(maxsplit=1)[1], (point.delay_ms, 100 * point.cut_off), fontsize=7)
+        axes.axhline(100 * CUT_OFFS, color="k", linestyle=":", linewidth=1)
+        axes.set(xlabel="mean delay of the commit, ms", ylabel="turns cut off in a pause, %", title="Ends of turns")
+        axes.grid(True, alpha=0.3)
+        axes.legend()
 
 
 if __name__ == "__main__":
