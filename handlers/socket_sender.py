@@ -16,6 +16,7 @@ from utils.wire_protocol import REPLY_RATE, SAMPLE_BYTES, encode, padding
 logger = logging.getLogger(__name__)
 
 BLOCK = REPLY_RATE // 50  # samples written at once: 20 ms
+GAP_S = 0.005  # shorter ones are the rounding of clocks, and inaudible
 BLOCKED_S = 0.05  # how often a blocked write looks whether the reply is still wanted
 
 
@@ -55,7 +56,9 @@ class SocketSender(BaseHandler):
         yield from ()
 
     def _play(self, message: ReplyAudio, live: Live) -> None:
-        if message.attempt != self._attempt and not self._start(message.attempt):
+        if message.attempt == self._attempt:
+            self._look_for_gap(message)
+        elif not self._start(message.attempt):
             return
         if message.text:
             self.context.records.sentence_starts(message.attempt, message.text)
@@ -87,10 +90,18 @@ class SocketSender(BaseHandler):
         self.context.records.reply_starts(attempt, self._pacer)
         return True
 
+    def _look_for_gap(self, message: ReplyAudio) -> None:
+        """An underrun: the listener has heard everything before this audio is there. A reply that is held has none."""
+        ran_dry_at = max(self._pacer.ends_at(), self.context.turns.playing_since(message.attempt))
+        if len(message.samples) and self.context.clock() - ran_dry_at > GAP_S:
+            self.context.records.underrun(message.attempt)
+
     def _finish(self, message: ReplyEnd, live: Live) -> None:
         if message.attempt == self._attempt:
             self._write(padding(self._reply_bytes), live)
             self._reply_bytes = 0
+        elif not self.context.turns.wait_committed(message.attempt):
+            return  # it was empty, or failed, and nobody has missed it
         if message.failed:
             logger.warning("turn %d ended early: a stage failed", self.context.turns.turn_of(message.attempt))
         self.context.turns.finish(message.attempt, self._pacer.ends_at())

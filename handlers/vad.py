@@ -1,7 +1,8 @@
 """Voice activity detection and the ends of turns: from the microphone's audio to whole utterances.
 
 What the probabilities mean is decided in `utils.segmentation`, whether a turn is over by `handlers.smart_turn` too.
-A sound over a reply holds it at once; what follows is settled in `utils.turns`.
+A sound over a reply holds it at once; what follows is settled in `utils.turns`. An attempt at answering begins in the
+first short pause already (speculation), so that the reply is under way when the turn is found to be over.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import numpy as np
 from handlers.base import BaseHandler, Live
 from handlers.silero import STT_RATE
 from handlers.smart_turn import WINDOW_S
-from handlers.vad_engine import JUDGE_MS, LONGEST_PART_S, VADEngine
+from handlers.vad_engine import LONGEST_PART_S, VADEngine
 from utils.audio_timeline import AudioTimeline
 from utils.messages import FloatAudio, InputAudio, InputEnded, InputGap, Message, SpeechPart, Utterance
 from utils.resampling import resample
@@ -27,6 +28,9 @@ logger = logging.getLogger(__name__)
 
 LONGEST_GAP_S = 1.0  # of the silence between the pieces of one turn, so much is kept
 SURELY_INTERRUPTS_MS = 1_500  # voiced over a reply: no cough and no "mm-hm" is so long
+# Voiced after a pause: a breath, or the end of the last word, is shorter. From here on the attempt that was begun in
+# the pause is surely wrong, and the models are wanted for the next one.
+SURELY_MORE_MS = 200
 
 
 class VADHandler(BaseHandler):
@@ -53,6 +57,8 @@ class VADHandler(BaseHandler):
         self._verdict: Future[float] | None = None  # whether the speech before this pause was all
         self._score: float | None = None
         self._early: _Early | None = None  # an attempt that was begun before the turn is over
+        self._speculation = engine.speculation()
+        self._spared_at: float | None = None  # voiced_ms: since then the user made a sound, which may be no words
 
     def process(self, message: InputAudio | InputGap | InputEnded, live: Live) -> Iterator[Message]:
         if isinstance(message, InputAudio):
@@ -76,11 +82,19 @@ class VADHandler(BaseHandler):
             probability, self._state = self._model.step(audio, self._state)
             for event in self._segmenter.feed(probability):
                 yield from self._follow(event)
-            if self._segmenter.voiced_ms >= SURELY_INTERRUPTS_MS and self.context.turns.reply_is_held():
-                self.context.turns.interrupt()
+            self._weigh()
         start = self._segmenter.start
         needed = self._judged if start is None else start * frame
         self._timeline.drop_before(needed - self._pad - self._gap)
+
+    def _weigh(self) -> None:
+        """What is voiced for so long has words in it."""
+        voiced_ms = self._segmenter.voiced_ms
+        if voiced_ms >= SURELY_INTERRUPTS_MS and self.context.turns.reply_is_held():
+            self.context.turns.interrupt()
+        if self._spared_at is not None and voiced_ms - self._spared_at >= SURELY_MORE_MS:
+            self._spared_at = None
+            self.context.turns.user_speaks()
 
     def _is_deaf(self) -> bool:
         """Where interruptions are not allowed, nothing is heard while a reply is: it may be the reply itself."""
@@ -124,37 +138,58 @@ class VADHandler(BaseHandler):
             yield from self._stop(event)
 
     def _start(self, event: Started) -> None:
-        speech = self.context.turns.user_speaks()
+        speech = self.context.turns.user_speaks(words=False)
         self._extending = speech is Speech.EXTENDS
+        self._spared_at = 0.0 if self._extending else None
         self._stretch_from = event.frame * self._model.frame - self._pad if self._extending else None
         if not self._extending:
             self._unanswered = None
         logger.debug("speech: %s", speech.value)
 
     def _pause(self, event: Paused) -> Iterator[Message]:
-        """The turn may be over: ask. Over a reply, find out whether anything was said: it is not to be held in vain."""
-        early_enough = event.silence_ms <= max(JUDGE_MS)
-        if early_enough and self._verdict is None and (self._score is None or self._score < self._engine.turn_thresh):
-            audio = self._turn_audio(event)
-            stretch = 0 if self._stretch_from is None else self._stt_samples(self._judged - self._stretch_from)
-            turns = self.context.turns
-            self._verdict = self._engine.judge(audio[-WINDOW_S * STT_RATE :].copy(), stretch, lambda: not turns.closed)
-            if self._verdict is not None:
-                self._segmenter.wait_for(self._engine.max_pause_ms)
-        if event.silence_ms >= self._engine.min_silence_ms and self.context.turns.reply_is_held():
-            audio = self._turn_audio(event)
-            if len(audio) <= LONGEST_PART_S * STT_RATE and self._may_interrupt(event.voiced_ms):
-                attempt = self.context.turns.begin()
-                self._early = _Early(attempt, audio)
-                yield self._utterance(attempt, event, audio)
+        """The turn may be over: ask. And begin to answer, over a reply to find out whether anything was said at all: it
+        is not to be held in vain."""
+        if event.marks & self._engine.judge_marks:
+            self._ask(event)
+        if self._early is not None:
+            return
+        over_reply = self.context.turns.reply_is_held()
+        if not over_reply:
+            wanted = self._engine.speculative_silence_ms in event.marks and self._speculation.pays()
+        else:
+            wanted = self._engine.min_silence_ms in event.marks and self._may_interrupt(event.voiced_ms)
+        audio = self._turn_audio(event) if wanted else None
+        if audio is not None and len(audio) <= LONGEST_PART_S * STT_RATE:
+            self._spared_at = None
+            attempt = self.context.turns.begin()
+            self._early = _Early(attempt, event.voiced_ms, over_reply)
+            yield self._utterance(attempt, event, audio, early=True)
+
+    def _ask(self, event: Paused) -> None:
+        """Ask whether the turn is over, unless it is asked already, or known."""
+        if self._verdict is not None or (self._score is not None and self._score >= self._engine.turn_thresh):
+            return
+        audio = self._turn_audio(event)
+        stretch = 0 if self._stretch_from is None else self._stt_samples(self._judged - self._stretch_from)
+        turns = self.context.turns
+        self._verdict = self._engine.judge(audio[-WINDOW_S * STT_RATE :].copy(), stretch, lambda: not turns.closed)
+        if self._verdict is not None:
+            self._segmenter.wait_for(self._engine.max_pause_ms)
 
     def _resume(self) -> None:
-        """The user goes on: it was a pause for thought."""
+        """The user goes on: it was a pause for thought, or this is a breath."""
         self._forget_verdict()
         self._stretch_from = self._judged - self._model.frame - self._pad
         if self._early is not None:
-            self._early = None
-            self.context.turns.user_speaks()
+            self._settle(self._early, right=False)
+            self._spared_at, self._early = self._early.voiced_ms, None
+            self.context.turns.user_speaks(words=False)
+
+    def _settle(self, early: _Early, right: bool) -> None:
+        """Whether the turn was over is known: an account of it decides about the next attempts."""
+        if not early.over_reply:
+            self._speculation.was(right)
+        self._speculation.stt_took(self.context.records.stt_ms(early.attempt))
 
     def _forget_verdict(self) -> None:
         if self._verdict is not None:
@@ -168,9 +203,10 @@ class VADHandler(BaseHandler):
             complete = self._score is None or self._score >= self._engine.turn_thresh
             self._segmenter.wait_for(self._engine.min_silence_ms if complete else self._engine.max_pause_ms)
         if self._early is not None and not self.context.turns.live(self._early.attempt):
-            self._early = None  # nothing was said
-            self._forget_verdict()
-            self._segmenter.forget()
+            over_reply, self._early = self._early.over_reply, None
+            if over_reply:  # nothing was said
+                self._forget_verdict()
+                self._segmenter.forget()
 
     def _result(self, verdict: Future[float]) -> float | None:
         try:
@@ -183,7 +219,9 @@ class VADHandler(BaseHandler):
 
     def _part(self, event: Split) -> Iterator[Message]:
         """The speech has become long: what there is of it goes ahead, and the turn goes on."""
+        self.context.turns.user_speaks()
         self.context.turns.interrupt()
+        self._spared_at = None
         turn = self.context.turns.next_turn()
         yield from self._seal(turn)
         frame = self._model.frame
@@ -196,15 +234,16 @@ class VADHandler(BaseHandler):
     def _stop(self, event: Stopped) -> Iterator[Message]:
         """The user is done: what was said since the last answer is one turn."""
         turns, early, score = self.context.turns, self._early, self._score
-        self._early = None
+        self._early = self._spared_at = None
         self._forget_verdict()
-        if early is not None:
-            if turns.commit(early.attempt):
-                self._unanswered = early.audio
-                self._taken, self._spoken = self._ends(event)
-                self.context.records.turn_over(early.attempt, score)
-            else:
-                turns.doubt(False)  # nothing was said
+        if early is not None and turns.commit(early.attempt):
+            self._settle(early, right=True)
+            self._unanswered = self._turn_audio(event)
+            self._taken, self._spoken = self._ends(event)
+            self.context.records.turn_over(turns.number_of(early.attempt), score)
+            return
+        if early is not None and early.over_reply:
+            turns.doubt(False)  # nothing was said
             return
         if turns.reply_is_held() and not self._may_interrupt(event.voiced_ms):
             turns.doubt(False)
@@ -228,9 +267,9 @@ class VADHandler(BaseHandler):
     def _may_interrupt(self, voiced_ms: float) -> bool:
         return self._extending or voiced_ms >= self._engine.min_interruption_ms
 
-    def _utterance(self, attempt: int, event: Paused | Stopped, audio: FloatAudio) -> Utterance:
+    def _utterance(self, attempt: int, event: Paused | Stopped, audio: FloatAudio, early: bool = False) -> Utterance:
         last_voiced_at = self._timeline.time_of(self._ends(event)[1])
-        return Utterance(attempt, self.context.turns.turn_of(attempt), audio, last_voiced_at)
+        return Utterance(attempt, self.context.turns.turn_of(attempt), audio, last_voiced_at, early)
 
     def _seal(self, turn: int) -> Iterator[Message]:
         if self._unanswered is not None:
@@ -257,7 +296,10 @@ class VADHandler(BaseHandler):
         return resample(self._timeline.audio(max(0, begin), end), self._model.rate, STT_RATE)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class _Early:
+    """An attempt that was begun in a pause. voiced_ms: of the speech before it."""
+
     attempt: int
-    audio: FloatAudio
+    voiced_ms: float
+    over_reply: bool

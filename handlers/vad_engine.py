@@ -15,6 +15,7 @@ from utils.bundled_errors import BundledWheelMissing
 from utils.engine_thread import EngineThread
 from utils.messages import FloatAudio
 from utils.segmentation import Segmenter
+from utils.speculation import Speculation
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +47,7 @@ class VADEngine:
         max_pause_ms: float,
         allow_interruptions: bool,
         min_interruption_ms: float,
+        speculative_silence_ms: float,
     ) -> None:
         self._thread = thread
         self.model = SileroModel(sample_rate)
@@ -55,6 +57,8 @@ class VADEngine:
         self.min_silence_ms = min_silence_ms
         self.max_pause_ms = max(max_pause_ms, min_silence_ms)
         self.turn_thresh = turn_thresh
+        self.speculative_silence_ms = speculative_silence_ms if speculative_silence_ms < min_silence_ms else 0.0
+        self.judge_marks = {mark for mark in (*JUDGE_MS, min_silence_ms) if mark <= min(max(JUDGE_MS), min_silence_ms)}
         self._smart_turn = _load_smart_turn(turn_detection, turn_model_name)
         self._segmenter_options: dict[str, Any] = {
             "frame_ms": FRAME_MS,
@@ -62,7 +66,7 @@ class VADEngine:
             "min_silence_ms": min_silence_ms,
             "min_speech_ms": min_speech_ms,
             "max_speech_ms": min(max_speech_ms, LONGEST_PART_S * 1000 - 2 * speech_pad_ms),
-            "marks": [*(mark for mark in JUDGE_MS if mark < min_silence_ms), min_silence_ms],
+            "marks": {*self.judge_marks, self.speculative_silence_ms, min_silence_ms} - {0.0},
         }
         self.model.step(np.zeros(self.model.frame, dtype=np.float32), self.model.initial_state())  # warm-up
         if self._smart_turn is not None:
@@ -71,6 +75,11 @@ class VADEngine:
     def segmenter(self) -> Segmenter:
         """A segmenter for one conversation."""
         return Segmenter(**self._segmenter_options)
+
+    def speculation(self) -> Speculation:
+        """The account of one conversation's early attempts."""
+        early = self.speculative_silence_ms
+        return Speculation(self.min_silence_ms - early if early else 0.0)
 
     def judge(self, audio: FloatAudio, stretch: int, live: Live) -> Future[float] | None:
         """The probability that the turn, float32 [n], 16 kHz, is over; None where that is not judged.

@@ -29,6 +29,7 @@ from handlers.generation import StaleCriteria
 from utils.bundled_models import resolve_model
 from utils.devices import resolve_dtype
 from utils.engine_thread import EngineThread, always
+from utils.interruptions import same_words
 from utils.messages import FloatAudio, Message, SpeechPart, Transcript, Utterance
 
 logger = logging.getLogger(__name__)
@@ -246,6 +247,7 @@ class WhisperSTTHandler(BaseHandler):
         self._engine = engine
         self._turn = 0
         self._parts: list[str] = []  # words of this turn's earlier parts
+        self._said = ""  # what the attempt that was understood last answers
 
     def process(self, message: SpeechPart | Utterance, live: Live) -> Iterator[Message]:
         if message.turn != self._turn:
@@ -259,9 +261,12 @@ class WhisperSTTHandler(BaseHandler):
         turns = self.context.turns
         if not whole:
             logger.debug("nothing was said in %.2f s of audio", len(message.audio) / RATE)
-            turns.discard(message.attempt)
+            turns.same(message.attempt) or turns.discard(message.attempt)
         elif doubtful and not self.context.records.interrupts(whole):
             logger.debug("said over the reply, and no interruption: %r", whole)
             turns.discard(message.attempt)
+        elif same_words(whole, self._said) and turns.same(message.attempt):
+            logger.debug("the attempt that is running answers this already: %r", whole)
         elif turns.confirm(message.attempt):
+            self._said = whole
             yield Transcript(message.attempt, message.turn, whole)

@@ -1,4 +1,4 @@
-"""Whether what was said over a reply is meant to stop it.
+"""Whether what was said over a reply is meant to stop it, and whether what was said before was all of it.
 
 Listeners say "mm-hm" and "yeah" to show that they follow (backchannels: Yngve 1970), and hesitate aloud; neither asks
 for the floor. What the microphone hears of the assistant's own voice does not, either.
@@ -33,6 +33,11 @@ def is_echo(text: str, reply: str) -> bool:
     """Whether it is a piece of the reply itself."""
     said = _words(text)
     return len(said) >= LEAST_ECHO and f" {' '.join(said)} " in f" {' '.join(_words(reply))} "
+
+
+def same_words(text: str, other: str) -> bool:
+    """Whether two transcripts say the same, punctuation and capitals apart."""
+    return _words(text) == _words(other)
 
 
 def _words(text: str) -> list[str]:

@@ -68,13 +68,15 @@ class SpeechPart:
 class Utterance:
     """What the user said since the last `SpeechPart` of this turn, up to the end of the turn.
 
-    audio: float32 [n], mono, 16 kHz; last_voiced_at: seconds on the conversation's clock.
+    audio: float32 [n], mono, 16 kHz; last_voiced_at: seconds on the conversation's clock. early: the turn is not over
+    yet, and this may prove not to have been its end.
     """
 
     attempt: int
     turn: int
     audio: FloatAudio
     last_voiced_at: float
+    early: bool = False
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,9 @@ class TurnMetrics:
     interrupted_at_ms: how much of it had been heard then. false_interruptions: how often it was held for a sound that
     turned out to be nothing, and went on. end_of_turn_score: the probability with which the user was found to be done,
     0 to 1; None where that was not judged.
+    speculative_attempts: how many attempts were begun in a pause, before the turn was over. speculation_hit: the reply
+    is that of one of them; its stages run within the silence window, so that they and the window add up to more than
+    voice_to_voice_ms. underruns: how often the listener had heard everything before more was there.
     """
 
     turn: int
@@ -38,6 +41,9 @@ class TurnMetrics:
     interrupted_at_ms: float | None
     false_interruptions: int
     end_of_turn_score: float | None
+    speculative_attempts: int = 0
+    speculation_hit: bool = False
+    underruns: int = 0
 
 
 def latency_line(metrics: TurnMetrics) -> str:
@@ -53,6 +59,8 @@ def latency_line(metrics: TurnMetrics) -> str:
         figure("TTS first audio", metrics.tts_first_audio_ms),
         figure("total", metrics.voice_to_voice_ms),
     ]
+    if metrics.speculation_hit:
+        parts[-1] += " (begun before the turn was over)"
     interrupted = " (interrupted)" if metrics.interrupted else ""
     return f"LATENCY: turn {metrics.turn}: {', '.join(parts)}; reply {metrics.reply_audio_ms / 1000:.1f} s{interrupted}"
 

@@ -11,7 +11,7 @@ done or only thinks.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -49,15 +49,15 @@ class Split:
 
 @dataclass(frozen=True)
 class Paused:
-    """The speech since `start` may be over: since `last_voiced` there were `silence_ms`, one of the marks.
+    """The speech since `start` may be over: since `last_voiced` there was so much silence as one or several marks say.
 
-    voiced_ms: how much of it was voiced.
+    voiced_ms: how much of it was voiced. marks: those that the silence has reached just now, milliseconds.
     """
 
     start: int
     last_voiced: int
     voiced_ms: float
-    silence_ms: float
+    marks: frozenset[float]
 
 
 @dataclass(frozen=True)
@@ -91,14 +91,15 @@ class Segmenter:
         min_silence_ms: float,
         min_speech_ms: float,
         max_speech_ms: float,
-        marks: Sequence[float] = (),
+        marks: Collection[float] = (),
     ) -> None:
         def frames(milliseconds: float) -> int:
             return max(1, math.ceil(milliseconds / frame_ms))
 
         self._frame_ms = frame_ms
-        self._marks = {frames(mark): mark for mark in marks}
-
+        self._marks: dict[int, frozenset[float]] = {}
+        for mark in marks:
+            self._marks[frames(mark)] = self._marks.get(frames(mark), frozenset()) | {mark}
         self._thresh = thresh
         self._silence_below = max(0.01, thresh - HYSTERESIS)
         self._min_silence = frames(min_silence_ms)
@@ -202,9 +203,9 @@ class Segmenter:
     def _pauses(self, start: int) -> list[SpeechEvent]:
         if not self._sure:
             return []
-        if self._silent and (mark := self._marks.get(self._silent)) is not None:
+        if self._silent and (marks := self._marks.get(self._silent)) is not None:
             self._paused = True
-            return [Paused(start, self._last_voiced, self.voiced_ms, mark)]
+            return [Paused(start, self._last_voiced, self.voiced_ms, marks)]
         if self._paused and not self._silent:
             self._paused, self._patience = False, self._min_silence
             return [Resumed()]

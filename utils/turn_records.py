@@ -40,16 +40,29 @@ class _Record:
     last_voiced_at: float
     begun_at: float
     committed_at: float
+    early: bool = False  # begun before the turn was over
+    over: bool = False  # that is known
     transcript_at: float | None = None
     first_sentence_at: float | None = None
     first_audio_at: float | None = None
     first_byte_at: float | None = None
     waited_s: dict[str, float] = field(default_factory=dict)  # from HANDED_OVER to taken
     end_of_turn_score: float | None = None
+    settled_at: float | None = None  # when a younger attempt was found to say the same
+    early_attempts: int = 0
+    underruns: int = 0
     user_text: str = ""
     sentences: list[SpokenSentence] = field(default_factory=list)
     position: PlayingPosition | None = None
     heard_when_ended: int | None = None
+
+    def goes_on_for(self, younger: _Record, now: float) -> None:
+        """The user has made a sound since, and said the same: the turn is as long as the younger one knows."""
+        if self.first_byte_at is not None:
+            return
+        self.last_voiced_at, self.settled_at = younger.last_voiced_at, now
+        if younger.over:
+            self.over, self.committed_at, self.end_of_turn_score = True, younger.committed_at, younger.end_of_turn_score
 
     @property
     def sent(self) -> int:
@@ -74,6 +87,7 @@ class TurnRecords:
         self._records: dict[int, _Record] = {}
         self._unreported: list[tuple[Ended, _Record]] = []
         self._unanswered = ""  # words of a superseded attempt that the next one has not answered yet
+        self._early_attempts = 0  # superseded ones of the turn that waits for its answer
 
     # --- reported by the stages
 
@@ -82,7 +96,7 @@ class TurnRecords:
         now = self._clock()
         with self._lock:
             if isinstance(message, Utterance):
-                self._records[message.attempt] = _Record(message.last_voiced_at, now, now)
+                self._records[message.attempt] = _Record(message.last_voiced_at, now, now, message.early)
                 return
             record = self._records.get(getattr(message, "attempt", -1))
             if record is None:
@@ -107,8 +121,15 @@ class TurnRecords:
     def turn_over(self, attempt: int, score: float | None) -> None:
         """The user was found to be done. score: the probability of that, where it was judged."""
         with self._lock:
-            if (record := self._records.get(attempt)) is not None:
-                record.committed_at, record.end_of_turn_score = self._clock(), score
+            record = self._records.get(attempt)
+            if record is not None and record.first_byte_at is None:
+                record.over, record.committed_at, record.end_of_turn_score = True, self._clock(), score
+
+    def stt_ms(self, attempt: int) -> float | None:
+        """How long the words of this attempt took to be found; None where they are not known."""
+        with self._lock:
+            record = self._records.get(attempt)
+            return None if record is None else _between(record.begun_at, record.transcript_at)
 
     def interrupts(self, text: str) -> bool:
         """Whether these words, said over a reply, are meant to stop it."""
@@ -126,6 +147,7 @@ class TurnRecords:
                 return
             record.first_byte_at, record.position = self._clock(), position
             text, self._unanswered = record.user_text, ""
+            record.early_attempts, self._early_attempts = self._early_attempts + record.early, 0
         self._output.user(text)
 
     def sentence_starts(self, attempt: int, text: str) -> None:
@@ -146,6 +168,12 @@ class TurnRecords:
             last = record.sentences[-1]
             record.sentences[-1] = replace(last, samples=last.samples + samples, complete=sentence_ended)
 
+    def underrun(self, attempt: int) -> None:
+        """The listener has heard everything, and more comes only now."""
+        with self._lock:
+            if (record := self._records.get(attempt)) is not None:
+                record.underruns += 1
+
     # --- reported by Turns
 
     def ended(self, ended: Ended) -> None:
@@ -155,11 +183,15 @@ class TurnRecords:
             if record is None:
                 return
             if ended.superseded:
+                self._early_attempts += record.early
                 self._unanswered = record.user_text or self._unanswered
+                if (older := self._records.get(ended.continues_in or 0)) is not None:
+                    older.goes_on_for(record, self._clock())
                 return
             record.heard_when_ended = self._heard(ended, record)
             if record.first_byte_at is None:  # unanswered: its words may be those of an attempt it superseded
                 record.user_text, self._unanswered = record.user_text or self._unanswered, ""
+                record.early_attempts, self._early_attempts = self._early_attempts + record.early, 0
             self._unreported.append((ended, record))
         if record.user_text:
             reply = heard_text(record.sentences, record.heard_when_ended) if record.sentences else ""
@@ -199,25 +231,31 @@ def _interrupted(ended: Ended) -> bool:
     return ended.state is State.CANCELLED and ended.heard
 
 
-def _metrics(ended: Ended, record: _Record) -> TurnMetrics:
-    def between(start: float | None, end: float | None) -> float | None:
-        return None if start is None or end is None else round(max(0.0, end - start) * 1000, 1)
+def _between(start: float | None, end: float | None) -> float | None:
+    return None if start is None or end is None else round(max(0.0, end - start) * 1000, 1)
 
-    last_leg = between(record.first_audio_at, record.first_byte_at)
+
+def _metrics(ended: Ended, record: _Record) -> TurnMetrics:
+    begins = [record.first_audio_at, record.committed_at, record.settled_at]  # it may be ready before it is wanted
+    ready_at = None if record.first_audio_at is None else max(moment for moment in begins if moment is not None)
+    last_leg = _between(ready_at, record.first_byte_at)
     waited = 1_000 * sum(record.waited_s.values())
     return TurnMetrics(
         turn=ended.turn,
-        commit_ms=between(record.last_voiced_at, record.committed_at),
-        stt_ms=between(record.begun_at, record.transcript_at),
-        lm_first_sentence_ms=between(record.transcript_at, record.first_sentence_at),
-        tts_first_audio_ms=between(record.first_sentence_at, record.first_audio_at),
+        commit_ms=_between(record.last_voiced_at, record.committed_at),
+        stt_ms=_between(record.begun_at, record.transcript_at),
+        lm_first_sentence_ms=_between(record.transcript_at, record.first_sentence_at),
+        tts_first_audio_ms=_between(record.first_sentence_at, record.first_audio_at),
         between_stages_ms=None if last_leg is None else round(waited + last_leg, 1),
-        voice_to_voice_ms=between(record.last_voiced_at, record.first_byte_at),
+        voice_to_voice_ms=_between(record.last_voiced_at, record.first_byte_at),
         reply_audio_ms=_milliseconds(record.sent),
         interrupted=_interrupted(ended),
         interrupted_at_ms=_milliseconds(record.heard_when_ended or 0) if _interrupted(ended) else None,
         false_interruptions=ended.false_interruptions,
         end_of_turn_score=None if record.end_of_turn_score is None else round(record.end_of_turn_score, 3),
+        speculative_attempts=record.early_attempts,
+        speculation_hit=record.early,
+        underruns=record.underruns,
     )
 
 

@@ -27,9 +27,9 @@ TEXTS = ("", "Mm-hm.", "Tell me more.", "Stop it.")
 class Whole:
     """A conversation whose stages act when they are told to."""
 
-    def __init__(self, smart: bool) -> None:
+    def __init__(self, smart: bool, speculative_silence_ms: float) -> None:
         self.scores: list = []
-        self.user = Speaker(self._judge if smart else None)
+        self.user = Speaker(self._judge if smart else None, speculative_silence_ms=speculative_silence_ms)
         self.world, self.turns = self.user.world, self.user.turns
         self.text = ""
         self.stt = self.world.stage(WhisperSTTHandler, self)
@@ -150,9 +150,9 @@ STEPS = st.one_of(
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.lists(STEPS, max_size=40), st.booleans())
-def test_every_turn_has_one_outcome_and_the_chat_is_what_was_heard(steps, smart):
-    whole = Whole(smart)
+@given(st.lists(STEPS, max_size=40), st.booleans(), st.sampled_from([0.0, 64.0, 128.0]))
+def test_every_turn_has_one_outcome_and_the_chat_is_what_was_heard(steps, smart, speculative_silence_ms):
+    whole = Whole(smart, speculative_silence_ms)
     for name, value in steps:
         if name in ("voice", "silence"):
             whole.hear(0.9 if name == "voice" else 0.0, value)

@@ -234,10 +234,10 @@ def test_an_interruption_with_a_pause_for_thought_is_one_turn():
     (first,) = user.say(*SPEECH, *[0.0] * 8)
     user.turns.confirm(first.attempt)
     assert user.turns.state(first.attempt) is State.PREPARING
-    assert user.say(*[0.0] * 10, *WORD) == []
+    assert user.say(*[0.0] * 10, *SPEECH) == []
     assert not user.turns.live(first.attempt)
     (whole,) = user.say(*[0.0] * 60)
-    assert voiced(whole) == len(SPEECH) + len(WORD)
+    assert voiced(whole) == 2 * len(SPEECH)
     assert whole.turn == 2
     assert user.turns.state(whole.attempt) is State.COMMITTED
 

@@ -14,6 +14,7 @@ OPTIONS = {
     "thresh": 0.3, "sample_rate": 16_000, "min_silence_ms": 250.0, "min_speech_ms": 120.0,
     "max_speech_ms": float("inf"), "speech_pad_ms": 300.0, "turn_detection": "vad", "turn_model_name": "",
     "turn_thresh": 0.5, "max_pause_ms": 1_500.0, "allow_interruptions": True, "min_interruption_ms": 160.0,
+    "speculative_silence_ms": 0.0,
 }  # fmt: skip
 
 

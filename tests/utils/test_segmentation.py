@@ -204,16 +204,25 @@ def fed(cutter, probabilities):
     return [event for p in probabilities for event in cutter.feed(p)]
 
 
+def paused(start, last_voiced, voiced_ms, *marks):
+    return Paused(start, last_voiced, voiced_ms, frozenset(marks))
+
+
+def test_lengths_of_silence_that_come_to_the_same_frame_are_told_together():
+    cutter = segmenter(min_silence_ms=160, marks=[60, 64])
+    assert fed(cutter, [V, V, S, S])[2:] == [paused(0, 1, 64, 60, 64)]
+
+
 def test_each_length_of_silence_that_is_marked_is_told_once():
     cutter = segmenter(min_silence_ms=160, marks=[64, 128])
-    assert fed(cutter, [V, V, S, S, S, S, S])[2:] == [Paused(0, 1, 64, 64), Paused(0, 1, 64, 128), Stopped(0, 1, 64)]
+    assert fed(cutter, [V, V, S, S, S, S, S])[2:] == [paused(0, 1, 64, 64), paused(0, 1, 64, 128), Stopped(0, 1, 64)]
 
 
 def test_speech_that_goes_on_after_a_pause_is_told():
     cutter = segmenter(min_silence_ms=160, marks=[64])
     assert fed(cutter, [V, V, S, V])[2:] == []
-    assert fed(cutter, [S, S, S, 0.4, V, V]) == [Paused(0, 3, 96, 64), Resumed()]
-    assert fed(cutter, [S, S]) == [Paused(0, 9, 160, 64)]
+    assert fed(cutter, [S, S, S, 0.4, V, V]) == [paused(0, 3, 96, 64), Resumed()]
+    assert fed(cutter, [S, S]) == [paused(0, 9, 160, 64)]
 
 
 def test_a_doubtful_sound_has_no_pauses():
@@ -222,7 +231,7 @@ def test_a_doubtful_sound_has_no_pauses():
 
 def test_the_silence_that_ends_speech_can_be_changed_while_it_lasts():
     cutter = segmenter(min_silence_ms=96, marks=[64])
-    assert fed(cutter, [V, V, S, S])[-1] == Paused(0, 1, 64, 64)
+    assert fed(cutter, [V, V, S, S])[-1] == paused(0, 1, 64, 64)
     cutter.wait_for(320)
     assert fed(cutter, [S] * 7) == []
     cutter.wait_for(96)
@@ -232,9 +241,9 @@ def test_the_silence_that_ends_speech_can_be_changed_while_it_lasts():
 def test_never_less_silence_than_the_least_ends_speech_and_patience_ends_with_it():
     cutter = segmenter(min_silence_ms=96, marks=[64])
     cutter.wait_for(0)
-    assert fed(cutter, [V, V, S, S])[-1] == Paused(0, 1, 64, 64)
+    assert fed(cutter, [V, V, S, S])[-1] == paused(0, 1, 64, 64)
     cutter.wait_for(3_200)
-    assert fed(cutter, [V, S, S, S]) == [Resumed(), Paused(0, 4, 96, 64), Stopped(0, 4, 96)]
+    assert fed(cutter, [V, S, S, S]) == [Resumed(), paused(0, 4, 96, 64), Stopped(0, 4, 96)]
 
 
 @pytest.mark.parametrize("leave", ["forget", "skip"])

@@ -320,6 +320,122 @@ def test_the_past_is_forgotten():
     assert len(turns._attempts) < 50
 
 
+# --- speech that may hold no words
+
+
+@pytest.fixture
+def running() -> tuple[Turns, int, list[Ended]]:
+    """An attempt that was begun in a pause and is understood; then the user makes a sound."""
+    ended: list[Ended] = []
+    turns = Turns(ended.append)
+    attempt = turns.begin()
+    turns.confirm(attempt)
+    assert turns.user_speaks(words=False) is Speech.EXTENDS
+    return turns, attempt, ended
+
+
+def test_an_attempt_goes_on_when_the_user_says_no_more(running):
+    turns, older, ended = running
+    younger = turns.begin()
+    assert turns.live_attempts() == [older, younger]
+    assert turns.same(younger)
+    assert ended == [Ended(younger, 1, State.CANCELLED, False, True, 0, continues_in=older)]
+    assert turns.number_of(younger) == older
+    assert turns.commit(younger)
+    assert turns.state(older) is State.COMMITTED
+    assert turns.play(older)
+
+
+def test_the_turn_may_be_over_before_it_is_known_that_there_were_no_more_words(running):
+    turns, older, _ = running
+    younger = turns.begin()
+    turns.commit(younger)
+    assert turns.state(older) is State.PREPARING
+    assert turns.same(younger)
+    assert turns.play(older)
+
+
+def test_an_attempt_is_over_when_there_were_more_words(running):
+    turns, older, ended = running
+    younger = turns.begin()
+    assert turns.confirm(younger)
+    assert ended == [Ended(older, 1, State.CANCELLED, False, True)]
+    assert not turns.same(younger)
+    turns.commit(younger)
+    assert turns.play(younger)
+
+
+def test_an_attempt_is_over_when_the_sound_becomes_long(running):
+    turns, older, _ = running
+    turns.user_speaks()
+    assert not turns.live(older)
+
+
+def test_an_attempt_that_is_not_understood_yet_is_not_worth_keeping():
+    turns = Turns()
+    attempt = turns.begin()
+    turns.user_speaks(words=False)
+    assert not turns.live(attempt)
+
+
+def test_a_third_attempt_revises_the_first(running):
+    turns, first, _ = running
+    second = turns.begin()
+    turns.user_speaks(words=False)
+    assert turns.live_attempts() == [first]
+    third = turns.begin()
+    assert turns.live_attempts() == [first, third]
+    assert not turns.live(second)
+    assert turns.same(third)
+
+
+def test_a_committed_attempt_is_not_heard_while_another_revises_it():
+    turns = Turns()
+    older = turns.begin()
+    turns.confirm(older)
+    turns.commit(older)
+    turns.user_speaks(words=False)
+    younger = turns.begin()
+    assert not turns._may_play(older)
+    turns.same(younger)
+    assert turns._may_play(older)
+    assert turns.commit(younger)  # it answers to this number too
+    assert turns.turn_of(younger) == 1
+
+
+@pytest.mark.parametrize("end", ["finish", "cancel", "discard"])
+def test_an_attempt_that_ends_takes_the_one_that_it_revises_with_it(running, end):
+    turns, _, _ = running
+    younger = turns.begin()
+    assert getattr(turns, end)(younger)
+    assert turns.live_attempts() == []
+
+
+def test_nothing_said_before_the_turn_is_over_is_no_end_of_the_turn():
+    ended: list[Ended] = []
+    turns = Turns(ended.append)
+    turns.discard(turns.begin())
+    assert ended[-1].superseded
+    attempt = turns.begin()
+    turns.commit(attempt)
+    turns.discard(attempt)
+    assert not ended[-1].superseded
+
+
+def test_an_empty_reply_waits_until_the_turn_is_over():
+    turns = Turns()
+    attempt = turns.begin()
+    waiting = threading.Thread(target=lambda: results.append(turns.wait_committed(attempt)))
+    results: list[bool] = []
+    waiting.start()
+    turns.commit(attempt)
+    waiting.join(10)
+    assert results == [True]
+    other = turns.begin()
+    turns.user_speaks()
+    assert not turns.wait_committed(other)
+
+
 class AnyOrder(RuleBasedStateMachine):
     """Every method, in any order, on any attempt."""
 
@@ -343,15 +459,25 @@ class AnyOrder(RuleBasedStateMachine):
     def act(self, index: int, act: str) -> None:
         attempt = self.pick(-index)
         before = self.turns.state(attempt)
-        done = getattr(self.turns, act)(attempt)
-        assert done == (before in ({State.PREPARING} if act == "commit" else LIVE))
+        assert getattr(self.turns, act)(attempt) == (before in LIVE)
+
+    @rule(index=st.integers(0, 5))
+    def same(self, index: int) -> None:
+        attempt, live = self.pick(-index), self.turns.live_attempts()
+        if self.turns.same(attempt):
+            assert self.turns.number_of(attempt) in live
+            assert self.turns.number_of(attempt) < attempt
+            assert self.turns.state(attempt) in UNHEARD
+            assert self.ended[-1].attempt == attempt
+            assert self.ended[-1].continues_in == self.turns.number_of(attempt)
 
     @rule(index=st.integers(0, 5))
     def play(self, index: int) -> None:
         attempt = self.pick(-index)
         state = self.turns.state(attempt)
-        if state in (State.PREPARING, State.HELD) or (state is State.COMMITTED and self.in_doubt):
+        if state in LIVE and not self.turns._may_play(attempt):
             return  # it would wait
+        assert not (state is State.COMMITTED and self.in_doubt)
         assert self.turns.play(attempt) == (state in (State.COMMITTED, State.PLAYING))
 
     @rule(in_doubt=st.booleans())
@@ -359,15 +485,17 @@ class AnyOrder(RuleBasedStateMachine):
         self.in_doubt = in_doubt
         self.turns.doubt(in_doubt)
 
-    @rule()
-    def user_speaks(self) -> None:
+    @rule(words=st.booleans())
+    def user_speaks(self, words: bool) -> None:
         states = {self.turns.state(attempt) for attempt in self.turns.live_attempts()}
         turn = self.turns.next_turn()
-        speech = self.turns.user_speaks()
+        speech = self.turns.user_speaks(words)
         self.in_doubt = True
         assert (speech is Speech.EXTENDS) == bool(states & UNHEARD)
         assert (speech is Speech.NEW_TURN) == (not states)
-        assert all(self.turns.state(attempt) is State.HELD for attempt in self.turns.live_attempts())
+        live = self.turns.live_attempts()
+        assert all(self.turns.state(attempt) is State.HELD or not words for attempt in live)
+        assert not any(self.turns._may_play(attempt) for attempt in live)
         assert self.turns.next_turn() == turn
 
     @rule()
@@ -383,10 +511,12 @@ class AnyOrder(RuleBasedStateMachine):
                 assert (self.turns.state(attempt) is State.HELD) == (self.in_doubt or doubtful)
 
     @invariant()
-    def at_most_two_are_live(self) -> None:
+    def one_is_heard_and_of_the_others_the_youngest_may_be(self) -> None:
         states = [self.turns.state(attempt) for attempt in self.turns.live_attempts()]
         assert sum(state in HEARD for state in states) <= 1
-        assert sum(state in UNHEARD for state in states) <= 1
+        assert sum(state in UNHEARD for state in states) <= 2
+        for older in [attempt for attempt in self.turns.live_attempts() if self.turns.state(attempt) in UNHEARD][:-1]:
+            assert not self.turns._may_play(older)
 
     @invariant()
     def ends_are_told_once_and_final(self) -> None:
@@ -394,7 +524,7 @@ class AnyOrder(RuleBasedStateMachine):
         assert len(numbers) == len(set(numbers))
         assert set(numbers) == set(self.attempts) - set(self.turns.live_attempts())
         for end in self.ended[-10:]:
-            assert self.turns.state(end.attempt) is end.state
+            assert self.turns.state(end.attempt) is end.state or end.continues_in is not None
 
     @invariant()
     def heard_turns_are_numbered_in_order(self) -> None:

@@ -84,9 +84,13 @@ class History(RuleBasedStateMachine):
         if attempt is None:
             return
         was_committed = self.turns.state(attempt) is State.COMMITTED
+        found = self.turns._attempts.find(attempt)
+        goes_on = act == "discard" and not (found.over or found.doubtful)
         assert getattr(self.turns, act)(attempt)
         assert self.ended[-1].attempt == attempt
-        assert not self.ended[-1].superseded
+        assert self.ended[-1].superseded == goes_on
+        if goes_on:
+            self.expected_turn = self.ended[-1].turn
         if act == "discard" and was_committed:
             self.discarded.add(attempt)
 

@@ -1,0 +1,54 @@
+"""Whether an attempt in a pause pays."""
+
+from __future__ import annotations
+
+import pytest
+
+from utils.speculation import NEXT_ATTEMPT_MS, REMEMBERED, Speculation
+
+
+def account(gain_ms=180.0, stt_ms=0.0, right=0, wrong=0):
+    made = Speculation(gain_ms)
+    made.stt_took(stt_ms)
+    for outcome in [True] * right + [False] * wrong:
+        made.was(outcome)
+    return made
+
+
+@pytest.mark.parametrize("gain_ms", [0.0, -10.0])
+def test_without_anything_to_gain_it_never_pays(gain_ms):
+    assert not account(gain_ms, right=8).pays()
+
+
+def test_the_first_one_pays():
+    assert account().pays()
+
+
+@pytest.mark.parametrize("wrong", [1, 5, 50])
+def test_where_the_transcription_is_fast_it_pays_however_often_it_was_wrong(wrong):
+    assert account(stt_ms=NEXT_ATTEMPT_MS, wrong=wrong).pays()
+
+
+@pytest.mark.parametrize(
+    ("stt_ms", "right", "wrong", "pays"),
+    [
+        (400, 0, 0, True), (400, 0, 1, False), (400, 1, 1, True), (2_000, 0, 0, False), (2_000, 8, 0, True),
+        (2_000, 7, 1, False), (1_000, 7, 1, True), (1_000, 4, 4, False),
+    ],
+)  # fmt: skip
+def test_a_slow_transcription_needs_good_hope(stt_ms, right, wrong, pays):
+    assert account(stt_ms=stt_ms, right=right, wrong=wrong).pays() == pays
+
+
+def test_only_the_last_outcomes_count():
+    made = account(stt_ms=1_000, wrong=20)
+    assert not made.pays()
+    for _ in range(REMEMBERED):
+        made.was(True)
+    assert made.pays()
+
+
+def test_an_attempt_without_a_transcription_says_nothing_of_its_time():
+    made = account(stt_ms=2_000, wrong=1)
+    made.stt_took(None)
+    assert not made.pays()
