@@ -21,8 +21,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # also when it is run as a file
 
+from benchmarks.asking import QUESTIONS
 from benchmarks.command_line import parse_with_server
-from benchmarks.latency import QUESTIONS
 from benchmarks.report import machine, print_json, table
 from utils.bundled_voice import BundledVoice
 from utils.cpu_threads import let_waiting_threads_sleep

@@ -56,6 +56,10 @@ class LiveClient:
         audible = np.flatnonzero(np.abs(audio) >= AUDIBLE)
         return started + (int(audible[-1]) + 1 if len(audible) else 0) / RATE
 
+    def resume(self) -> None:
+        """Go on with the clock after a time in which nothing was sent."""
+        self._due = max(self._due, time.monotonic())
+
     def be_silent_until(self, done: Callable[[], bool], timeout_s: float) -> bool:
         """Send silence until `done`. False: it never was, in so many seconds."""
         until = self._due + timeout_s

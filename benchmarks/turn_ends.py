@@ -28,7 +28,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # also when it is run as a file
 
-from benchmarks.latency import QUESTIONS
+from benchmarks.asking import QUESTIONS
 from benchmarks.report import machine, plot, print_json, table
 from handlers.silero import FRAME_MS, STT_RATE, SileroModel
 from handlers.smart_turn import SmartTurn

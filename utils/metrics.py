@@ -15,7 +15,8 @@ logger = logging.getLogger(__name__)
 class TurnMetrics:
     """What one turn took. All times in milliseconds; None where the turn did not come so far.
 
-    commit_ms: last voiced sample → turn committed (the silence window). stt_ms: → transcript.
+    commit_ms: last voiced sample → turn committed (the silence window). begun_ms: last voiced sample → the attempt
+    begun that was heard; with speculation before the turn is over. stt_ms: → transcript.
     lm_first_sentence_ms: → first whole sentence of the reply. tts_first_audio_ms: → its first audio.
     between_stages_ms: of all these, what passed in queues and between threads: from where a stage gave its first
     output to where the next one, at last the socket, had it in hand.
@@ -44,6 +45,7 @@ class TurnMetrics:
     speculative_attempts: int = 0
     speculation_hit: bool = False
     underruns: int = 0
+    begun_ms: float | None = None
 
 
 def latency_line(metrics: TurnMetrics) -> str:

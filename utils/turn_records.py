@@ -256,6 +256,7 @@ def _metrics(ended: Ended, record: _Record) -> TurnMetrics:
         speculative_attempts=record.early_attempts,
         speculation_hit=record.early,
         underruns=record.underruns,
+        begun_ms=_between(record.last_voiced_at, record.begun_at),
     )
 
 

@@ -10,7 +10,8 @@ import pytest
 import torch
 from transformers import T5EncoderModel
 
-from benchmarks.latency import QUESTIONS, STAGES, Turn, summarize, words
+from benchmarks.asking import MODELS, QUESTIONS, Turn, words
+from benchmarks.latency import STAGES, comparison, gains, summarize
 from benchmarks.parler_library import codec_seconds
 from benchmarks.parler_models import TINY_DECODER, TINY_TEXT, random_model, text_config, tiny_codec
 from benchmarks.parler_streaming import summed_decodes
@@ -29,12 +30,15 @@ def test_latency(tmp_path):
     plot = tmp_path / "made" / "latency.png"
     lines, figures = run("benchmarks.latency", "--turns", "2", "--plot", str(plot), "--min_silence_ms", "300")
     assert plot.read_bytes().startswith(b"\x89PNG")
-    assert figures["turns"] == figures["first_words_kept"] == 2
     assert figures["unanswered"] == 0
-    assert figures["silence_window_ms"]["min"] >= 300  # the server's option got there
-    parts = sum(figures[f"{name}_ms"]["median"] for name in ("silence_window", "stt", "lm_first_sentence"))
-    assert parts < figures["voice_to_voice_ms"]["median"]
-    assert any(line.startswith("voice to voice") for line in lines)
+    for mode in ("off", "on"):
+        found = figures[mode]
+        assert found["turns"] == found["first_words_kept"] == 2
+        assert found["silence_window_ms"]["min"] >= 300  # the server's option got there
+    assert figures["off"]["speculative_attempts"] == figures["off"]["speculation_hits"] == 0
+    assert figures["on"]["speculative_attempts"] >= figures["on"]["speculation_hits"] == 2
+    assert figures["off"]["window_and_stages_ms"]["median"] < figures["off"]["voice_to_voice_ms"]["median"]
+    assert sum(line.startswith("voice to voice") for line in lines) == 3
 
 
 def test_startup():
@@ -61,12 +65,21 @@ def test_what_counts_as_understood(asked, heard, understood, kept):
 
 
 def test_a_stage_that_some_turns_did_not_reach_is_summed_up_over_the_others():
-    server = dict.fromkeys(STAGES, 10.0) | {"voice_to_voice_ms": 100.0}
+    server = dict.fromkeys([*STAGES, *MODELS], 10.0) | {"voice_to_voice_ms": 100.0}
     turns = [Turn("a", "a", 200.0, 5.0, [], server), Turn("b", "b", 300.0, 5.0, [], server | {"stt_ms": None})]
     figures = summarize(turns)
     assert figures["STT"]["median"] == 10.0
     assert figures["voice to voice"] == {"median": 250.0, "p95": 295.0, "min": 200.0, "max": 300.0}
+    assert figures["window and stages"]["median"] == 40.0
+    assert figures["beyond the window"]["median"] == 190.0
     assert summarize([])["voice to voice"] == {}
+
+
+def test_what_speculation_gains():
+    server = {**dict.fromkeys([*STAGES, *MODELS], 100.0), "commit_ms": 250.0, "voice_to_voice_ms": 100.0}
+    runs = {mode: [Turn("a", "a", heard_ms, 5.0, [], server)] for mode, heard_ms in (("off", 850.0), ("on", 340.0))}
+    assert gains(runs) == {"voice_to_voice_ratio": 0.4, "beyond_share_off": 2.0, "beyond_share_on": 0.3}
+    assert comparison(runs).splitlines()[-1].split()[-2:] == ["200%", "30%"]
 
 
 def test_the_questions_differ():

@@ -89,7 +89,7 @@ def test_an_answered_turn(tmp_path):
             "turn": 1, "commit_ms": 250.0, "stt_ms": 400.0, "lm_first_sentence_ms": 300.0, "tts_first_audio_ms": 100.0,
             "between_stages_ms": 0.0, "voice_to_voice_ms": 1050.0, "reply_audio_ms": 2000.0, "interrupted": False,
             "interrupted_at_ms": None, "false_interruptions": 0, "end_of_turn_score": None,
-            "speculative_attempts": 0, "speculation_hit": False, "underruns": 0,
+            "speculative_attempts": 0, "speculation_hit": False, "underruns": 0, "begun_ms": 250.0,
         }
     ]  # fmt: skip
 

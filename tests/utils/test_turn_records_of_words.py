@@ -206,7 +206,7 @@ def test_the_figures_are_those_of_the_clock(tmp_path):
         "turn": 1, "commit_ms": 250.0, "stt_ms": 125.0, "lm_first_sentence_ms": 500.0, "tts_first_audio_ms": 1_125.0,
         "between_stages_ms": 62.5 + 125 + 250 + 500, "voice_to_voice_ms": 2_500.0, "reply_audio_ms": 1_000.0,
         "interrupted": True, "interrupted_at_ms": 500.0, "false_interruptions": 0, "end_of_turn_score": None,
-            "speculative_attempts": 0, "speculation_hit": False, "underruns": 0,
+            "speculative_attempts": 0, "speculation_hit": False, "underruns": 0, "begun_ms": 250.0,
     }  # fmt: skip
 
 
