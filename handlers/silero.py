@@ -14,9 +14,9 @@ import numpy as np
 
 from utils.messages import FloatAudio
 from utils.privacy import report_nothing
+from utils.turn_audio import STT_RATE as STT_RATE
 
 FRAME_MS = 32
-STT_RATE = 16_000
 SURELY_VOICED = 0.5  # silero's own default threshold
 
 

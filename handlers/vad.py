@@ -15,18 +15,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from handlers.base import BaseHandler, Live
-from handlers.silero import STT_RATE
 from handlers.smart_turn import WINDOW_S
 from handlers.vad_engine import LONGEST_PART_S, VADEngine
-from utils.audio_timeline import AudioTimeline
 from utils.messages import FloatAudio, InputAudio, InputEnded, InputGap, Message, SpeechPart, Utterance
-from utils.resampling import resample
 from utils.segmentation import Dismissed, Onset, Paused, Resumed, SpeechEvent, Split, Started, Stopped
+from utils.turn_audio import STT_RATE, TurnAudio
 from utils.turns import Speech
 
 logger = logging.getLogger(__name__)
 
-LONGEST_GAP_S = 1.0  # of the silence between the pieces of one turn, so much is kept
 SURELY_INTERRUPTS_MS = 1_500  # voiced over a reply: no cough and no "mm-hm" is so long
 # Voiced after a pause: a breath, or the end of the last word, is shorter. From here on the attempt that was begun in
 # the pause is surely wrong, and the models are wanted for the next one.
@@ -44,15 +41,8 @@ class VADHandler(BaseHandler):
         self._model = engine.model
         self._state = engine.model.initial_state()
         self._segmenter = engine.segmenter()
-        self._pad = int(engine.speech_pad_ms / 1000 * engine.model.rate)
-        self._gap = int(LONGEST_GAP_S * engine.model.rate)
-        self._timeline = AudioTimeline(engine.model.rate)
-        self._judged = 0  # samples that the network has seen
+        self._audio = TurnAudio(engine.model.rate, engine.model.frame, engine.speech_pad_ms)
         self._heard_until = float("-inf")  # clock: audio or silence is known up to here
-        self._taken = 0  # samples up to here are in utterances or parts already
-        self._spoken = 0  # samples up to here hold the words of those, without the padding
-        self._extending = False  # the speech now continues a turn: its audio joins on to what was taken
-        self._unanswered: FloatAudio | None = None  # 16 kHz: said, but nobody has heard an answer yet
         self._stretch_from: int | None = None  # sample: the speech since the last pause in the turn began there
         self._verdict: Future[float] | None = None  # whether the speech before this pause was all
         self._score: float | None = None
@@ -70,22 +60,17 @@ class VADHandler(BaseHandler):
             yield message
 
     def _hear(self, samples: FloatAudio, received_at: float) -> Iterator[Message]:
-        self._timeline.append(samples, received_at)
+        self._audio.timeline.append(samples, received_at)
         self._heard_until = max(self._heard_until, received_at)
-        frame = self._model.frame
-        while self._timeline.end - self._judged >= frame:
-            audio = self._timeline.audio(self._judged, self._judged + frame)
-            self._judged += frame
+        while (frame := self._audio.next_frame()) is not None:
             if self._is_deaf():
                 continue
             self._look()
-            probability, self._state = self._model.step(audio, self._state)
+            probability, self._state = self._model.step(frame, self._state)
             for event in self._segmenter.feed(probability):
                 yield from self._follow(event)
             self._weigh()
-        start = self._segmenter.start
-        needed = self._judged if start is None else start * frame
-        self._timeline.drop_before(needed - self._pad - self._gap)
+        self._audio.forget(self._segmenter.start)
 
     def _weigh(self) -> None:
         """What is voiced for so long has words in it."""
@@ -102,7 +87,7 @@ class VADHandler(BaseHandler):
             return False
         self._segmenter.skip()
         self._state = self._model.initial_state()
-        self._spoken = self._judged
+        self._audio.ignore()
         self.context.turns.doubt(False)
         return True
 
@@ -114,9 +99,8 @@ class VADHandler(BaseHandler):
         yield from self._hear(np.zeros(missing, dtype=np.float32), until)
 
     def _end(self) -> Iterator[Message]:
-        missing = -(self._timeline.end - self._judged) % self._model.frame
-        if self._timeline.end:
-            yield from self._hear(np.zeros(missing, dtype=np.float32), self._heard_until)
+        if self._audio.timeline.end:
+            yield from self._hear(np.zeros(self._audio.missing(), dtype=np.float32), self._heard_until)
         for event in self._segmenter.flush():
             yield from self._follow(event)
 
@@ -139,11 +123,10 @@ class VADHandler(BaseHandler):
 
     def _start(self, event: Started) -> None:
         speech = self.context.turns.user_speaks(words=False)
-        self._extending = speech is Speech.EXTENDS
-        self._spared_at = 0.0 if self._extending else None
-        self._stretch_from = event.frame * self._model.frame - self._pad if self._extending else None
-        if not self._extending:
-            self._unanswered = None
+        extends = speech is Speech.EXTENDS
+        self._audio.begin(extends)
+        self._spared_at = 0.0 if extends else None
+        self._stretch_from = event.frame * self._model.frame - self._audio.pad if extends else None
         logger.debug("speech: %s", speech.value)
 
     def _pause(self, event: Paused) -> Iterator[Message]:
@@ -158,7 +141,7 @@ class VADHandler(BaseHandler):
             wanted = self._engine.speculative_silence_ms in event.marks and self._speculation.pays()
         else:
             wanted = self._engine.min_silence_ms in event.marks and self._may_interrupt(event.voiced_ms)
-        audio = self._turn_audio(event) if wanted else None
+        audio = self._audio.so_far(event) if wanted else None
         if audio is not None and len(audio) <= LONGEST_PART_S * STT_RATE:
             self._spared_at = None
             attempt = self.context.turns.begin()
@@ -169,8 +152,8 @@ class VADHandler(BaseHandler):
         """Ask whether the turn is over, unless it is asked already, or known."""
         if self._verdict is not None or (self._score is not None and self._score >= self._engine.turn_thresh):
             return
-        audio = self._turn_audio(event)
-        stretch = 0 if self._stretch_from is None else self._stt_samples(self._judged - self._stretch_from)
+        audio = self._audio.so_far(event)
+        stretch = 0 if self._stretch_from is None else self._audio.stt_samples(self._audio.judged - self._stretch_from)
         turns = self.context.turns
         self._verdict = self._engine.judge(audio[-WINDOW_S * STT_RATE :].copy(), stretch, lambda: not turns.closed)
         if self._verdict is not None:
@@ -179,7 +162,7 @@ class VADHandler(BaseHandler):
     def _resume(self) -> None:
         """The user goes on: it was a pause for thought, or this is a breath."""
         self._forget_verdict()
-        self._stretch_from = self._judged - self._model.frame - self._pad
+        self._stretch_from = self._audio.judged - self._model.frame - self._audio.pad
         if self._early is not None:
             self._settle(self._early, right=False)
             self._spared_at, self._early = self._early.voiced_ms, None
@@ -224,10 +207,7 @@ class VADHandler(BaseHandler):
         self._spared_at = None
         turn = self.context.turns.next_turn()
         yield from self._seal(turn)
-        frame = self._model.frame
-        audio = self._audio(event.start * frame, event.end * frame)
-        self._taken = self._spoken = event.end * frame
-        self._extending = True
+        audio = self._audio.split(event)
         logger.debug("a long turn: a part of %.1f s goes ahead", len(audio) / STT_RATE)
         yield SpeechPart(turn, audio)
 
@@ -238,8 +218,7 @@ class VADHandler(BaseHandler):
         self._forget_verdict()
         if early is not None and turns.commit(early.attempt):
             self._settle(early, right=True)
-            self._unanswered = self._turn_audio(event)
-            self._taken, self._spoken = self._ends(event)
+            self._audio.take(event)
             self.context.records.turn_over(turns.number_of(early.attempt), score)
             return
         if early is not None and early.over_reply:
@@ -249,10 +228,9 @@ class VADHandler(BaseHandler):
             turns.doubt(False)
             logger.debug("a sound of %.0f ms over the reply: too short to be an interruption", event.voiced_ms)
             return
-        if self._unanswered is not None and len(self._turn_audio(event)) > LONGEST_PART_S * STT_RATE:
+        if len(self._audio.so_far(event)) > LONGEST_PART_S * STT_RATE:
             yield from self._seal(turns.next_turn())
-        audio = self._unanswered = self._turn_audio(event)
-        self._taken, self._spoken = self._ends(event)
+        audio = self._audio.take(event)
         attempt = turns.begin()
         turns.commit(attempt)
         utterance = self._utterance(attempt, event, audio)
@@ -265,35 +243,15 @@ class VADHandler(BaseHandler):
         self.context.records.turn_over(attempt, score)
 
     def _may_interrupt(self, voiced_ms: float) -> bool:
-        return self._extending or voiced_ms >= self._engine.min_interruption_ms
+        return self._audio.extending or voiced_ms >= self._engine.min_interruption_ms
 
     def _utterance(self, attempt: int, event: Paused | Stopped, audio: FloatAudio, early: bool = False) -> Utterance:
-        last_voiced_at = self._timeline.time_of(self._ends(event)[1])
-        return Utterance(attempt, self.context.turns.turn_of(attempt), audio, last_voiced_at, early)
+        turn = self.context.turns.turn_of(attempt)
+        return Utterance(attempt, turn, audio, self._audio.last_voiced_at(event), early)
 
     def _seal(self, turn: int) -> Iterator[Message]:
-        if self._unanswered is not None:
-            yield SpeechPart(turn, self._unanswered)
-            self._unanswered = None
-
-    def _ends(self, event: Paused | Stopped) -> tuple[int, int]:
-        """(where the audio of this speech ends, where its words do): samples."""
-        words = (max(event.last_voiced, event.start) + 1) * self._model.frame
-        return min(words + self._pad, self._judged), words
-
-    def _turn_audio(self, event: Paused | Stopped) -> FloatAudio:
-        """All that was said in this turn so far and is not ahead already, 16 kHz."""
-        audio = self._audio(event.start * self._model.frame, self._ends(event)[0])
-        return audio if self._unanswered is None else np.concatenate([self._unanswered, audio])
-
-    def _stt_samples(self, samples: int) -> int:
-        return samples * STT_RATE // self._model.rate
-
-    def _audio(self, start: int, end: int) -> FloatAudio:
-        """16 kHz audio with its pre-roll; where the turn goes on, joined without a seam to what was taken before."""
-        earliest = self._taken if self._extending else self._spoken  # no word stands in two turns
-        begin = max(earliest, start - (max(self._gap, self._pad) if self._extending else self._pad))
-        return resample(self._timeline.audio(max(0, begin), end), self._model.rate, STT_RATE)
+        if (audio := self._audio.seal()) is not None:
+            yield SpeechPart(turn, audio)
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from handlers.vad import STT_RATE, VADEngine, VADHandler
+from handlers.vad import VADEngine, VADHandler
 from tests.fakes import Surroundings
 from utils.messages import InputAudio, InputEnded, InputGap, SpeechPart, Utterance
 from utils.resampling import resample
+from utils.turn_audio import STT_RATE
 
 OPTIONS = {
     "thresh": 0.3, "sample_rate": 16_000, "min_silence_ms": 250.0, "min_speech_ms": 120.0,
@@ -187,7 +188,7 @@ def test_endless_speech_goes_ahead_in_parts_and_memory_stays_bounded():
     parts, held = 0, 0
     for _ in range(100):
         parts += sum(isinstance(message, SpeechPart) for message in vad.hear(frames(*[0.9] * 50)))
-        held = max(held, vad.stage._timeline.end - vad.stage._timeline.start)
+        held = max(held, vad.stage._audio.timeline.end - vad.stage._audio.timeline.start)
     assert parts >= 5
     assert held < 32 * STT_RATE
 
@@ -206,10 +207,10 @@ def test_a_client_that_stops_sending_is_silent_by_the_clock():
 def test_a_gap_in_silence_means_nothing():
     vad = Vad(Scripted())
     vad.hear(frames(*PAUSE))
-    before = vad.stage._timeline.end
+    before = vad.stage._audio.timeline.end
     vad.world.clock.advance(60)
     assert vad.world.process(vad.stage, [InputGap(vad.world.clock())]) == []
-    assert vad.stage._timeline.end == before
+    assert vad.stage._audio.timeline.end == before
 
 
 def test_the_end_of_the_input_ends_the_utterance():
