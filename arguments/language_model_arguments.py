@@ -47,6 +47,13 @@ class LanguageModelHandlerArguments:
             "choices": (None, "default", "reduce-overhead", "max-autotune"),
         },
     )
+    lm_quantize: str | None = field(
+        default=None,
+        metadata={
+            "help": "Fewer bits a weight, on a CPU: int8 for any model, int4 for those that were in 4 bits before.",
+            "choices": (None, "int8", "int4"),
+        },
+    )
     lm_trust_remote_code: bool = field(
         default=False, metadata={"help": "Run code from the model's repository; only for those you trust."}
     )

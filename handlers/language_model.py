@@ -6,22 +6,31 @@ from collections.abc import Iterator
 
 from handlers.base import BaseHandler, Live
 from handlers.language_model_engine import LanguageModelEngine
-from utils.messages import Message, ReplyEnd, Sentence, Transcript
+from utils.messages import Message, ReplyEnd, Sentence, SpeechStarted, Transcript
 from utils.sentences import SentenceStream
 from utils.speakable_text import SpeakableText
 
 
 class LanguageModelHandler(BaseHandler):
-    """Turns a transcript into the sentences of a reply, each given out as soon as it is complete."""
+    """Turns a transcript into the sentences of a reply, each given out as soon as it is complete.
 
-    handles = (Transcript,)
+    While the user speaks, the model reads what of the prompt is known already.
+    """
+
+    handles = (Transcript, SpeechStarted)
     engine_type = LanguageModelEngine
 
     def setup(self, engine: LanguageModelEngine) -> None:
         self._engine = engine
         self._session = engine.new_session()
 
-    def process(self, message: Transcript, live: Live) -> Iterator[Message]:
+    def process(self, message: Transcript | SpeechStarted, live: Live) -> Iterator[Message]:
+        if isinstance(message, SpeechStarted):
+            self._engine.prefill(self._session, self.context.chat, live)
+        else:
+            yield from self._reply(message, live)
+
+    def _reply(self, message: Transcript, live: Live) -> Iterator[Message]:
         sentences, speakable = SentenceStream(), SpeakableText()
 
         def sentence(text: str) -> Sentence:

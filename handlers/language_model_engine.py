@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
 from collections.abc import Iterator
+from concurrent.futures import CancelledError
 from typing import Any
 
 import torch
@@ -13,8 +15,11 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, StaticCache, TextS
 from handlers.base import Live
 from handlers.chat_template import ChatTemplate
 from handlers.compilation import Compilation, usable_mode
+from handlers.decoding import Reader, is_plain_greedy
 from handlers.generation import StaleCriteria, StepThreads, sampling_options
-from handlers.prompt_cache import FixedCaches, GrowingCaches, PromptCaches, Session, keep_read_tokens
+from handlers.llama_step import KeyValueBuffers, install_llama_step
+from handlers.prompt_cache import FixedCaches, GrowingCaches, PromptCaches, Session, common_prefix, keep_read_tokens
+from handlers.quantization import quantize_linears
 from utils.bundled_models import resolve_model
 from utils.chat import Chat
 from utils.devices import resolve_dtype
@@ -25,6 +30,8 @@ logger = logging.getLogger(__name__)
 UNBOUNDED_CONTEXT = 1 << 20  # tokens, for a model whose config names no limit
 COMPILED_LENGTHS = (1_024, 4_096)  # tokens; each takes memory, and a compilation of its own at the start
 WARM_UP_TOKENS = 4
+AHEAD_TOKENS = 64  # read at a time while the user speaks: 0.1 s of SmolLM2 on two cores
+PROBES = ("A", "5")  # words of a user that begin differently: what the prompts share is known before the words are
 FORGETS_POSITION = "phi3"  # its class does not hand `cache_position` on, and so says that it can't have a static cache
 
 
@@ -39,6 +46,7 @@ class LanguageModelEngine:
         device: str,
         torch_dtype: str,
         compile_mode: str | None,
+        quantize: str | None,
         trust_remote_code: bool,
         user_role: str,
         init_chat_role: str | None,
@@ -61,15 +69,20 @@ class LanguageModelEngine:
             .to(device)
             .eval()
         )
+        quantize_linears(self._model, quantize, device)
         self._step_threads = StepThreads(self._model, device)
         self._gen_kwargs = sampling_options(gen_kwargs)
         self._streams = self._gen_kwargs.get("num_beams", 1) == 1
         self._caches: PromptCaches | None = None
         if self._streams and _has_dynamic_cache(self._model):
             self._caches = GrowingCaches()
+        self._plain = is_plain_greedy(self._model, self._gen_kwargs)
+        self._reader = Reader(self._model, device)
         self._gen_kwargs.update(eos_token_id=self._end_tokens(), pad_token_id=self._pad_token())
         self._context_length = _context_length(self._model)
         if (mode := usable_mode("lm", compile_mode, device)) is None or not self._compile(mode):
+            if isinstance(self._caches, GrowingCaches) and install_llama_step(self._model, device):
+                self._caches = GrowingCaches(KeyValueBuffers)
             self._warm_up()
 
     def new_chat(self) -> Chat:
@@ -84,6 +97,15 @@ class LanguageModelEngine:
     def stream(self, session: Session, chat: Chat, user_text: str, live: Live) -> Iterator[str]:
         """The reply's text in pieces, as it is generated; ends early when `live` turns false."""
         return self._thread.stream(lambda emit, wanted: self._reply(session, chat, user_text, wanted, emit), live)
+
+    def prefill(self, session: Session, chat: Chat, live: Live) -> None:
+        """Read what of the next prompt is known before the user's words are, into this conversation's cache.
+
+        Returns when it is read, or soon after `live` turns false; what was read until then is kept. Does nothing
+        where caches have a fixed length, or are not kept at all.
+        """
+        with contextlib.suppress(CancelledError):
+            self._thread.call(lambda: self._read_ahead(session, chat, live), live)
 
     def _reply(self, session: Session, chat: Chat, user_text: str, live: Live, emit: Emit[str]) -> None:
         prompt = self._prompt(chat, user_text)
@@ -102,22 +124,47 @@ class LanguageModelEngine:
         """new_tokens: so many may follow the prompt in the cache."""
         cache = self._caches and self._caches.prepare(session, prompt, new_tokens)
         streamer = _Streamer(self._tokenizer, prompt, emit)
-        ids = torch.tensor([prompt], device=self._device)
         try:
             with self._step_threads:
-                output = self._model.generate(
-                    ids,
-                    attention_mask=torch.ones_like(ids),
-                    stopping_criteria=[StaleCriteria(live)],
-                    **({"past_key_values": cache} if cache is not None else {}),
-                    **({"streamer": streamer} if self._streams else {}),
-                    **options,
-                )
+                if self._plain and isinstance(self._caches, GrowingCaches):
+                    ends = () if "min_new_tokens" in options else options["eos_token_id"]
+                    self._reader.greedy(prompt, cache, options["max_new_tokens"], ends, live, streamer.put_token)
+                    streamer.end()
+                else:
+                    self._library_generate(prompt, cache, live, streamer, options)
         finally:
             if cache is not None:
                 keep_read_tokens(session, streamer.tokens)
+
+    def _library_generate(
+        self, prompt: list[int], cache: Any, live: Live, streamer: _Streamer, options: dict[str, Any]
+    ) -> None:
+        ids = torch.tensor([prompt], device=self._device)
+        output = self._model.generate(
+            ids,
+            attention_mask=torch.ones_like(ids),
+            stopping_criteria=[StaleCriteria(live)],
+            **({"past_key_values": cache} if cache is not None else {}),
+            **({"streamer": streamer} if self._streams else {}),
+            **options,
+        )
         if not self._streams:
-            emit(self._tokenizer.decode(output[0, len(prompt) :], skip_special_tokens=True))
+            streamer.on_finalized_text(self._tokenizer.decode(output[0, len(prompt) :], skip_special_tokens=True))
+
+    @torch.inference_mode()
+    def _read_ahead(self, session: Session, chat: Chat, live: Live) -> None:
+        if not isinstance(self._caches, GrowingCaches):
+            return
+        prompts = [self._prompt(chat, probe) for probe in PROBES]
+        known = prompts[0][: common_prefix(*prompts)]
+        if common_prefix(session.tokens, known) == len(known):
+            return  # held already, perhaps with words and a reply that may yet come into the history
+        cache = self._caches.prepare(session, known, 0)
+        try:
+            with self._step_threads:
+                self._reader.read_ahead(known, cache, live, AHEAD_TOKENS)
+        finally:
+            keep_read_tokens(session, known)
 
     def _prompt(self, chat: Chat, user_text: str) -> list[int]:
         """The prompt's tokens, with so much of the history as the model's context has room for."""
@@ -178,6 +225,11 @@ class _Streamer(TextStreamer):
         self.tokens = list(prompt)
         self._emit = emit
         self._prompt_seen = False
+
+    def put_token(self, token: int) -> None:
+        """One that follows the prompt."""
+        self._prompt_seen, self.next_tokens_are_prompt = True, False
+        self.put(torch.tensor([token]))
 
     def put(self, value: torch.Tensor) -> None:
         if self._prompt_seen:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -33,12 +33,15 @@ class PromptCaches(Protocol):
 
 
 class GrowingCaches:
-    """Each session has a cache of its own, as long as its prompt."""
+    """Each session has a cache of its own, as long as its prompt. make: an empty one."""
+
+    def __init__(self, make: Callable[[], DynamicCache] = DynamicCache) -> None:
+        self._make = make
 
     def prepare(self, session: Session, prompt: list[int], new_tokens: int) -> DynamicCache:
-        kept = _common_prefix(session.tokens, prompt[:-1])
+        kept = common_prefix(session.tokens, prompt[:-1])
         if session.cache is None or not kept:
-            session.cache, kept = DynamicCache(), 0
+            session.cache, kept = self._make(), 0
         else:
             session.cache.crop(kept)
         _keep(session, prompt, kept)
@@ -74,7 +77,7 @@ class FixedCaches:
     def prepare(self, session: Session, prompt: list[int], new_tokens: int) -> StaticCache:
         fitting = [length for length in self._caches if length >= len(prompt) + new_tokens]
         cache = self._caches[min(fitting, default=max(self._caches))]
-        kept = _common_prefix(session.tokens, prompt[:-1]) if self._owner is session else 0
+        kept = common_prefix(session.tokens, prompt[:-1]) if self._owner is session else 0
         if kept and session.cache is not cache:
             for new, old in zip(_tensors(cache), _tensors(session.cache), strict=True):
                 new[:, :, :kept] = old[:, :, :kept]
@@ -98,7 +101,8 @@ def _tensors(cache: StaticCache) -> list[torch.Tensor]:
     return [*cache.key_cache, *cache.value_cache]
 
 
-def _common_prefix(first: list[int], second: list[int]) -> int:
+def common_prefix(first: list[int], second: list[int]) -> int:
+    """How many tokens both begin with."""
     for index, (a, b) in enumerate(zip(first, second, strict=False)):
         if a != b:
             return index

@@ -1,7 +1,7 @@
 """The typed messages that the queues between stages carry, and nothing else travels there.
 
-    receiver ─ InputAudio, InputGap, InputEnded ─▶ VAD ─ SpeechPart, Utterance ─▶ STT ─ Transcript ─▶ LM
-             ─ Sentence, ReplyEnd ─▶ TTS ─ ReplyAudio, ReplyEnd ─▶ sender
+    receiver ─ InputAudio, InputGap, InputEnded ─▶ VAD ─ SpeechStarted, SpeechPart, Utterance ─▶ STT
+             ─ SpeechStarted, Transcript ─▶ LM ─ Sentence, ReplyEnd ─▶ TTS ─ ReplyAudio, ReplyEnd ─▶ sender
 
 A stage passes on unchanged, in order, every message it does not handle itself (`InputEnded`, `ReplyEnd`). Every
 message that belongs to a reply carries its `attempt`; whether that attempt is still wanted is asked of
@@ -51,6 +51,13 @@ class InputGap:
     """Nothing has arrived for a while: at `until` (seconds on the conversation's clock) there was still nothing."""
 
     until: float
+
+
+@dataclass(frozen=True)
+class SpeechStarted:
+    """The user has begun to speak: what can be made ready before the words are known, is."""
+
+    turn: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +128,8 @@ class ReplyEnd:
 
 
 ReplyMessage: TypeAlias = Utterance | Transcript | Sentence | ReplyAudio | ReplyEnd
-Message: TypeAlias = ConversationStarted | Shutdown | InputEnded | InputAudio | InputGap | SpeechPart | ReplyMessage
+InputMessage: TypeAlias = InputEnded | InputAudio | InputGap | SpeechStarted | SpeechPart
+Message: TypeAlias = ConversationStarted | Shutdown | InputMessage | ReplyMessage
 
 
 def attempt_of(message: Message) -> int | None:

@@ -21,7 +21,7 @@ from utils.engine_thread import EngineThread, always
 pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")  # torch's compiler warns of torch
 QUESTIONS = ["What is the capital of France?", "And of Italy?", "Why is the sky blue, and the sea, and a whale?", "No."]
 LM = {
-    "device": "cpu", "torch_dtype": "float32", "trust_remote_code": False, "user_role": "user",
+    "device": "cpu", "torch_dtype": "float32", "quantize": None, "trust_remote_code": False, "user_role": "user",
     "init_chat_role": None, "init_chat_prompt": "", "chat_size": 10,
 }  # fmt: skip
 STT = {

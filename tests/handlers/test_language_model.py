@@ -18,8 +18,8 @@ from utils.messages import ReplyEnd, Sentence, Transcript
 
 OPTIONS = {
     "model_name": "bundled:smollm2-135m-instruct", "device": "cpu", "torch_dtype": "auto", "compile_mode": None,
-    "trust_remote_code": False, "user_role": "user", "init_chat_role": None, "init_chat_prompt": "Be brief.",
-    "chat_size": 10,
+    "quantize": None, "trust_remote_code": False, "user_role": "user", "init_chat_role": None,
+    "init_chat_prompt": "Be brief.", "chat_size": 10,
 }  # fmt: skip
 GENERATION = {"max_new_tokens": 40, "temperature": 0.0, "do_sample": False}
 FRANCE = "What is the capital of France?"
