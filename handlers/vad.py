@@ -17,7 +17,7 @@ import numpy as np
 from handlers.base import BaseHandler, Live
 from handlers.smart_turn import WINDOW_S
 from handlers.vad_engine import LONGEST_PART_S, VADEngine
-from utils.messages import FloatAudio, InputAudio, InputEnded, InputGap, Message, SpeechPart, Utterance
+from utils.messages import FloatAudio, InputAudio, InputEnded, InputGap, Message, SpeechPart, SpeechStarted, Utterance
 from utils.segmentation import Dismissed, Onset, Paused, Resumed, SpeechEvent, Split, Started, Stopped
 from utils.turn_audio import STT_RATE, TurnAudio
 from utils.turns import Speech
@@ -111,7 +111,7 @@ class VADHandler(BaseHandler):
             self.context.turns.doubt(False)
             logger.debug("a sound that was no speech")
         elif isinstance(event, Started):
-            self._start(event)
+            yield from self._start(event)
         elif isinstance(event, Split):
             yield from self._part(event)
         elif isinstance(event, Paused):
@@ -121,13 +121,15 @@ class VADHandler(BaseHandler):
         elif isinstance(event, Stopped):
             yield from self._stop(event)
 
-    def _start(self, event: Started) -> None:
+    def _start(self, event: Started) -> Iterator[Message]:
         speech = self.context.turns.user_speaks(words=False)
         extends = speech is Speech.EXTENDS
         self._audio.begin(extends)
         self._spared_at = 0.0 if extends else None
         self._stretch_from = event.frame * self._model.frame - self._audio.pad if extends else None
         logger.debug("speech: %s", speech.value)
+        if speech is Speech.NEW_TURN:
+            yield SpeechStarted(self.context.turns.next_turn())
 
     def _pause(self, event: Paused) -> Iterator[Message]:
         """The turn may be over: ask. And begin to answer, over a reply to find out whether anything was said at all: it

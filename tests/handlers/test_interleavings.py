@@ -16,7 +16,7 @@ from tests.fakes import FakePosition
 from tests.handlers.test_turn_taking import Speaker
 from tests.handlers.test_vad import frames
 from utils.chat import CUT_OFF
-from utils.messages import Sentence, Transcript
+from utils.messages import Sentence, SpeechStarted, Transcript
 from utils.turns import State
 
 BLOCK = 4_410  # samples: 0.1 s
@@ -58,7 +58,8 @@ class Whole:
     def hear(self, probability: float, count: int) -> None:
         for message in self.user.hear(frames(*[probability] * count)):
             self.world.records.observe(message)
-            self.utterances.append(message)
+            if not isinstance(message, SpeechStarted):
+                self.utterances.append(message)
 
     def verdict(self, score: float) -> None:
         for future in self.scores:

@@ -12,7 +12,8 @@ from handlers.vad import SURELY_MORE_MS
 from handlers.whisper_stt import WhisperSTTHandler
 from tests.fakes import RunningStage, Surroundings
 from tests.handlers.test_turn_taking import SILENCE, SPEECH, Judge, Speaker, voiced
-from utils.messages import InputEnded, ReplyAudio, ReplyEnd, Transcript, Utterance
+from tests.handlers.test_vad import frames
+from utils.messages import InputEnded, ReplyAudio, ReplyEnd, SpeechStarted, Transcript, Utterance
 from utils.turns import State
 
 PAUSE = [0.0] * 2  # 64 ms
@@ -38,6 +39,14 @@ def test_an_attempt_begins_in_the_first_pause_and_is_committed_when_the_turn_is_
     assert user.turns.state(early.attempt) is State.PREPARING
     assert user.say(0.0) == []
     assert user.turns.state(early.attempt) is State.COMMITTED
+
+
+def test_a_new_turn_is_told_when_it_begins_and_once():
+    user = early_speaker()
+    heard = user.hear(frames(*SPEECH, *PAUSE, *SPEECH, *SILENCE))
+    assert [message for message in heard if isinstance(message, SpeechStarted)] == [SpeechStarted(1)]
+    heard = user.hear(frames(*SPEECH, *SILENCE))  # more of the same turn
+    assert not any(isinstance(message, SpeechStarted) for message in heard)
 
 
 def test_it_waits_for_a_turn_that_does_not_sound_complete():

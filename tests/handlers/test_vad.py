@@ -7,7 +7,7 @@ import pytest
 
 from handlers.vad import VADEngine, VADHandler
 from tests.fakes import Surroundings
-from utils.messages import InputAudio, InputEnded, InputGap, SpeechPart, Utterance
+from utils.messages import InputAudio, InputEnded, InputGap, SpeechPart, SpeechStarted, Utterance
 from utils.resampling import resample
 from utils.turn_audio import STT_RATE
 
@@ -195,7 +195,7 @@ def test_endless_speech_goes_ahead_in_parts_and_memory_stays_bounded():
 
 def test_a_client_that_stops_sending_is_silent_by_the_clock():
     vad = Vad(Scripted())
-    assert vad.hear(frames(*PAUSE, *SPEECH)) == []
+    assert vad.hear(frames(*PAUSE, *SPEECH)) == [SpeechStarted(1)]
     vad.world.clock.advance(0.2)
     assert vad.world.process(vad.stage, [InputGap(vad.world.clock())]) == []
     vad.world.clock.advance(0.15)
