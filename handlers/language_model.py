@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from handlers.base import BaseHandler, Live
 from handlers.language_model_engine import LanguageModelEngine
 from utils.messages import Message, ReplyEnd, Sentence, SpeechStarted, Transcript
-from utils.sentences import SentenceStream
+from utils.reply_pieces import Piece, ReplyPieces
 from utils.speakable_text import SpeakableText
 
 
 class LanguageModelHandler(BaseHandler):
-    """Turns a transcript into the sentences of a reply, each given out as soon as it is complete.
+    """Turns a transcript into the sentences of a reply, each given out as soon as it is complete; the first one as soon
+    as its first clause is.
 
     While the user speaks, the model reads what of the prompt is known already.
     """
@@ -31,14 +32,14 @@ class LanguageModelHandler(BaseHandler):
             yield from self._reply(message, live)
 
     def _reply(self, message: Transcript, live: Live) -> Iterator[Message]:
-        sentences, speakable = SentenceStream(), SpeakableText()
+        pieces, speakable = ReplyPieces(), SpeakableText()
 
-        def sentence(text: str) -> Sentence:
-            return Sentence(message.attempt, text, speakable.speak(text))
+        def sentence(piece: Piece) -> Sentence:
+            return Sentence(message.attempt, piece.text, speakable.speak(piece.text, piece.goes_on), piece.goes_on)
 
-        for piece in self._engine.stream(self._session, self.context.chat, message.text, live):
-            yield from map(sentence, sentences.feed(piece))
-        yield from map(sentence, sentences.flush())
+        for text in self._engine.stream(self._session, self.context.chat, message.text, live):
+            yield from map(sentence, pieces.feed(text))
+        yield from map(sentence, pieces.flush())
         yield ReplyEnd(message.attempt)
 
     def cleanup(self) -> None:

@@ -61,7 +61,7 @@ class SocketSender(BaseHandler):
         elif not self._start(message.attempt):
             return
         if message.text:
-            self.context.records.sentence_starts(message.attempt, message.text)
+            self.context.records.sentence_starts(message.attempt, message.text, message.goes_on)
         samples = message.samples
         position = 0
         while position < len(samples):

@@ -16,6 +16,7 @@ import numpy as np
 
 from handlers.base import BaseHandler, Live
 from utils.messages import Message, PcmAudio, ReplyAudio, Sentence
+from utils.quiet_start import QuietStart
 from utils.wire_protocol import REPLY_RATE
 
 BLOCK = REPLY_RATE // 5  # samples of a message: 0.2 s, for between two messages a reply can be cancelled
@@ -36,6 +37,7 @@ class SpeechEngine(Protocol):
 class TTSHandler(BaseHandler):
     """Turns each sentence into audio: its text with the first message, `ends_sentence` on the last, which is empty.
 
+    A reply begins with its first sound: the silence that the voice makes before it would only be waited for.
     A sentence with nothing to speak, or of which the voice makes nothing, is that one message.
     """
 
@@ -43,13 +45,16 @@ class TTSHandler(BaseHandler):
 
     def setup(self, engine: SpeechEngine) -> None:
         self._engine = engine
+        self._attempt, self._start = -1, QuietStart()  # of the reply that is being spoken
 
     def process(self, message: Sentence, live: Live) -> Iterator[Message]:
-        text = message.text
+        text, goes_on = message.text, message.goes_on
+        if message.attempt != self._attempt:
+            self._attempt, self._start = message.attempt, QuietStart()
         if message.spoken.strip():
             with contextlib.closing(self._engine.stream(message.spoken, live)) as stream:
-                for samples in stream:
+                for samples in map(self._start.without, stream):
                     for start in range(0, len(samples), BLOCK):
-                        yield ReplyAudio(message.attempt, samples[start : start + BLOCK], text, False)
+                        yield ReplyAudio(message.attempt, samples[start : start + BLOCK], text, False, goes_on)
                         text = ""
-        yield ReplyAudio(message.attempt, np.zeros(0, dtype=np.int16), text, True)
+        yield ReplyAudio(message.attempt, np.zeros(0, dtype=np.int16), text, True, goes_on)

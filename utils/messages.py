@@ -97,12 +97,14 @@ class Transcript:
 
 @dataclass(frozen=True)
 class Sentence:
-    """One sentence of the reply. `text` is the LM's own text, white space included: joined, the sentences are its
-    whole reply. `spoken` is what a voice should read of it, and may be empty."""
+    """One sentence of the reply, or a piece of one. `text` is the LM's own text, white space included: joined, the
+    sentences are its whole reply. `spoken` is what a voice should read of it, and may be empty. goes_on: the next
+    message is more of this sentence."""
 
     attempt: int
     text: str
     spoken: str
+    goes_on: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,13 +112,14 @@ class ReplyAudio:
     """Audio of the reply. samples: int16 [n], mono, 44.1 kHz, n may be 0.
 
     text: the sentence (its `Sentence.text`) that begins with this audio; empty where a sentence goes on.
-    ends_sentence: this is the last audio of its sentence.
+    ends_sentence: this is the last audio of what `text` began. goes_on: its `Sentence.goes_on`.
     """
 
     attempt: int
     samples: PcmAudio
     text: str
     ends_sentence: bool
+    goes_on: bool = False
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,8 @@ class TurnMetrics:
 
     commit_ms: last voiced sample → turn committed (the silence window). begun_ms: last voiced sample → the attempt
     begun that was heard; with speculation before the turn is over. stt_ms: → transcript.
-    lm_first_sentence_ms: → first whole sentence of the reply. tts_first_audio_ms: → its first audio.
+    lm_first_sentence_ms: → the first piece of the reply given to the voice, a sentence or its first clause.
+    tts_first_audio_ms: → its first audio.
     between_stages_ms: of all these, what passed in queues and between threads: from where a stage gave its first
     output to where the next one, at last the socket, had it in hand.
     voice_to_voice_ms: last voiced sample → first byte of the reply sent.

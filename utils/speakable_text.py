@@ -33,6 +33,8 @@ INLINE: list[tuple[re.Pattern[str], str]] = [
     (re.compile(r"\*{2,}|~~+|(?<!\w)_{2,}|_{2,}(?!\w)"), ""),
     (re.compile(r"(?<!\w)[*_](?=\S)|(?<=\S)[*_](?!\w)"), ""),  # emphasis; snake_case stays
 ]
+MARKS = (",", ";", ":", ".", "!", "?", "…", "，", "、", "；", "：")
+DASHES = " -–—"  # which a voice does not read
 UNSPEAKABLE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufe00-\ufe0f\ufeff\u2500-\u25ff]"
 )
@@ -44,8 +46,12 @@ class SpeakableText:
     def __init__(self) -> None:
         self._in_code = False
 
-    def speak(self, sentence: str) -> str:
-        """The sentence as it should be read, on one line; "" where there is nothing to say."""
+    def speak(self, sentence: str, goes_on: bool = False) -> str:
+        """The sentence as it should be read, on one line; "" where there is nothing to say.
+
+        goes_on: it is a piece, and its sentence is not over. A voice that finds no mark at the end takes it for the
+        end of the sentence, so it gets a comma.
+        """
         spoken = []
         position = 0
         for fence in FENCE.finditer(sentence):
@@ -54,7 +60,9 @@ class SpeakableText:
             position = fence.end()
         spoken.append(self._plain(sentence[position:]))
         text = " ".join(" ".join(spoken).split())
-        return text if any(character.isalnum() for character in text) else ""
+        if not any(character.isalnum() for character in text):
+            return ""
+        return f"{text.rstrip(DASHES)}," if goes_on and not text.endswith(MARKS) else text
 
     def _plain(self, text: str) -> str:
         text = UNSPEAKABLE.sub(" ", emoji.replace_emoji(text, " "))

@@ -23,7 +23,7 @@ class TranscriptOutput:
         self._line(f"USER: {one_line(text)}")
 
     def assistant(self, text: str) -> None:
-        """What is answered, once a sentence."""
+        """What is answered, once a sentence, whole even where it is spoken in pieces."""
         self._line(f"ASSISTANT: {one_line(text)}")
 
     def latency(self, line: str) -> None:

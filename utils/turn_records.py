@@ -53,6 +53,7 @@ class _Record:
     underruns: int = 0
     user_text: str = ""
     sentences: list[SpokenSentence] = field(default_factory=list)
+    unshown: str = ""  # the pieces of a sentence whose last one has not begun
     position: PlayingPosition | None = None
     heard_when_ended: int | None = None
 
@@ -150,13 +151,18 @@ class TurnRecords:
             record.early_attempts, self._early_attempts = self._early_attempts + record.early, 0
         self._output.user(text)
 
-    def sentence_starts(self, attempt: int, text: str) -> None:
-        """The audio of a sentence is about to be sent."""
+    def sentence_starts(self, attempt: int, text: str, goes_on: bool = False) -> None:
+        """The audio of a sentence is about to be sent, or that of a piece of it. goes_on: more of it will follow.
+
+        A sentence is shown whole, with its last piece.
+        """
         with self._lock:
             if (record := self._records.get(attempt)) is None:
                 return
             record.sentences.append(SpokenSentence(text, 0, False))
-        if text.strip():
+            text = record.unshown + text
+            record.unshown = text if goes_on else ""
+        if text.strip() and not goes_on:
             self._output.assistant(text)
 
     def sent(self, attempt: int, samples: int, sentence_ended: bool) -> None:
@@ -221,6 +227,8 @@ class TurnRecords:
     def _report(self, ended: Ended, record: _Record) -> None:
         if record.first_byte_at is None:
             self._output.user(record.user_text)
+        if record.unshown.strip():
+            self._output.assistant(record.unshown)
         metrics = _metrics(ended, record)
         self._output.latency(latency_line(metrics))
         if self._metrics_file is not None:

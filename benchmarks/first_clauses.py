@@ -1,0 +1,292 @@
+"""How soon a reply is heard, and whether it stalls, by how it is cut into the pieces that are spoken.
+
+python -m benchmarks.first_clauses [--questions 24] [--rates 15 25 40 60]
+
+The bundled language model answers the questions of `benchmarks.latency`, once. The bundled voice is timed by itself and
+while the model writes: its time is taken for a + b × the length of what it says. Then every rule of cutting is played
+through at several speeds of the model, with a player that starts with the first byte:
+
+    first audio    the first token is begun → the first audio of the reply
+    underruns      gaps between the audio of two pieces: how many, and their sum
+
+Prints a table and ends with one JSON line.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # also when it is run as a file
+
+from utils.cpu_threads import let_waiting_threads_sleep
+
+let_waiting_threads_sleep()  # as the server does, before anything loads torch
+
+from benchmarks.latency import QUESTIONS
+from benchmarks.report import machine, print_json, summary, table
+from handlers.language_model_engine import LanguageModelEngine
+from handlers.piper_tts import PiperEngine
+from utils.bundled_models import resolve_model
+from utils.clauses import Place
+from utils.engine_thread import EngineThread, always
+from utils.reply_pieces import GROWTH, LEAST_WORDS, ReplyPieces
+from utils.sentences import SentenceStream
+from utils.speakable_text import SpeakableText
+from utils.wire_protocol import REPLY_RATE
+
+LM, VOICE = "bundled:smollm2-135m-instruct", "bundled:piper-en_US-joe-medium"
+PROMPT = "You are a helpful voice assistant. Give short answers in spoken English."
+TEXTS = (
+    "Sure,",
+    "A week is seven days.",
+    "Bees make a variety of things, including honey, wax and pollen.",
+    "When you pedal, you move the wheels, which are connected to the rear axle of the bicycle.",
+)
+ROUNDS = 3
+ANSWERS_BESIDE = "Tell me a very long story about a king."
+
+Rule = Callable[[], Callable[[str | None], list[str]]]  # for one reply: text → pieces; None is the end of the reply
+
+
+@dataclass(frozen=True)
+class Answer:
+    """words: (tokens until this text is known, text). tokens: of the answer and its end."""
+
+    words: list[tuple[int, str]]
+    tokens: int
+
+
+@dataclass(frozen=True)
+class Voice:
+    """Seconds. A text of n letters is pause_s + letter_s × n long; making it takes start_s + factor × that."""
+
+    pause_s: float
+    letter_s: float
+    start_s: float
+    factor: float  # by itself
+    factor_beside: float  # while the model writes
+    slows: float  # the model's speed while the voice is at work, as a share of what it is alone
+
+    def length_s(self, text: str) -> float:
+        return self.pause_s + self.letter_s * len(text)
+
+
+@dataclass(frozen=True)
+class Heard:
+    """One reply, in seconds. gaps_s: each time the player had nothing to play."""
+
+    first_s: float
+    gaps_s: list[float]
+    pieces: int
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Returns 0."""
+    parser = argparse.ArgumentParser(description="How soon a reply is heard, by how it is cut into pieces.")
+    parser.add_argument("--questions", type=int, default=len(QUESTIONS), help="at most so many")
+    parser.add_argument("--rates", type=float, nargs="+", default=[15, 25, 40, 60], help="tokens a second")
+    options = parser.parse_args(argv)
+    answers, voice, rate = measure(QUESTIONS[: options.questions])
+    figures = {rule: {f"{r:g}": play_all(answers, make, r, voice) for r in options.rates} for rule, make in rules()}
+    print(report(figures, options.rates))
+    print(
+        f"the model alone: {rate:.1f} tokens/s, {voice.slows:.0%} of it beside the voice; the voice: "
+        f"{voice.start_s:.3f} s + {voice.factor:.3f} × length, {voice.factor_beside:.3f} × beside the model"
+    )
+    print_json(
+        {
+            "benchmark": "first_clauses", **machine(), "replies": len(answers), "tokens_per_s": round(rate, 1),
+            "voice": {name: round(value, 4) for name, value in vars(voice).items()}, "rules": figures,
+        }
+    )  # fmt: skip
+    return 0
+
+
+def rules() -> Iterator[tuple[str, Rule]]:
+    """(name, rule): whole sentences, clauses from so many words on, and what makes the difference."""
+    yield "whole sentences", whole_sentences
+    yield "soon whole sentences", in_pieces({}, math.inf)
+    yield "marks alone, 2 words", in_pieces({Place.MARK: 2}, GROWTH)
+    for words in (1, 2, 3, 4, 5):
+        for growth in (math.inf, GROWTH):
+            name = f"{words} words" + (", growth" if growth < math.inf else "")
+            yield name, in_pieces({**LEAST_WORDS, Place.MARK: words}, growth)
+
+
+def whole_sentences() -> Callable[[str | None], list[str]]:
+    """Each sentence when the next has begun."""
+    sentences = SentenceStream()
+    return lambda text: sentences.flush() if text is None else sentences.feed(text)
+
+
+def in_pieces(least_words: dict[Place, int], growth: float) -> Rule:
+    """See `ReplyPieces`."""
+
+    def make() -> Callable[[str | None], list[str]]:
+        pieces = ReplyPieces(least_words=least_words, growth=growth)
+        return lambda text: [piece.text for piece in (pieces.flush() if text is None else pieces.feed(text))]
+
+    return make
+
+
+def measure(questions: Sequence[str]) -> tuple[list[Answer], Voice, float]:
+    """(the answers, the voice's speed, the model's tokens a second by itself)."""
+    threads = [EngineThread("lm"), EngineThread("tts")]
+    try:
+        lm, tts = threads[0].call(lambda: load_lm(threads[0])), threads[1].call(lambda: load_voice(threads[1]))
+        answers, rate = ask(lm, questions)
+        return answers, time_voice(lm, tts, rate), rate
+    finally:
+        for thread in threads:
+            thread.close(30)
+
+
+def load_lm(thread: EngineThread) -> LanguageModelEngine:
+    """As configs/bundled.json has it, but the same answers every time."""
+    return LanguageModelEngine(
+        thread, model_name=LM, device="cpu", torch_dtype="auto", compile_mode=None, trust_remote_code=False,
+        user_role="user", init_chat_role="system", init_chat_prompt=PROMPT, chat_size=4,
+        gen_kwargs={"max_new_tokens": 96, "do_sample": False},
+    )  # fmt: skip
+
+
+def load_voice(thread: EngineThread) -> PiperEngine:
+    """As configs/bundled.json has it."""
+    return PiperEngine(thread, model_name=VOICE, device="cpu", length_scale=1.0, speaker_id=None)
+
+
+def ask(lm: LanguageModelEngine, questions: Sequence[str]) -> tuple[list[Answer], float]:
+    """(the answers, tokens a second)."""
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(resolve_model(LM))
+    answers, took = [], 0.0
+    for question in questions:
+        began = time.perf_counter()
+        words = list(lm.stream(lm.new_session(), lm.new_chat(), question, always))
+        took += time.perf_counter() - began
+        answers.append(answer(words, token_starts(tokenizer, "".join(words))))
+    return answers, sum(answer.tokens for answer in answers) / took
+
+
+def token_starts(tokenizer: Any, text: str) -> list[int]:
+    """Where in the text each token starts, its white space included."""
+    return [start for start, _ in tokenizer(text, add_special_tokens=False, return_offsets_mapping=True).offset_mapping]
+
+
+def answer(words: Sequence[str], starts: Sequence[int]) -> Answer:
+    """A word is known when the token that begins the next one has come, the last one with the end of the answer."""
+    known, end = [], 0
+    for number, word in enumerate(words, 1):
+        end += len(word)
+        tokens = sum(start < end for start in starts)
+        known.append((tokens + (number == len(words)), word))
+    return Answer(known, len(starts) + 1)
+
+
+def time_voice(lm: LanguageModelEngine, tts: PiperEngine, rate: float) -> Voice:
+    """rate: the model's tokens a second by itself."""
+    alone = spoken(tts)
+    stop, words = threading.Event(), []
+
+    def write() -> None:
+        while not stop.is_set():
+            for _ in lm.stream(lm.new_session(), lm.new_chat(), ANSWERS_BESIDE, lambda: not stop.is_set()):
+                words.append(time.perf_counter())
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        beside = spoken(tts)
+    finally:
+        stop.set()
+        writer.join()
+    letters, lengths, times = alone.T
+    letter_s, pause_s = np.polyfit(letters, lengths, 1)
+    factor, start_s = np.polyfit(lengths, times, 1)
+    factor_beside = float(np.median((beside[:, 2] - max(0.0, start_s)) / beside[:, 1]))
+    tokens_a_word = 1.3  # of English; one more or less changes little
+    written = tokens_a_word * (len(words) - 1) / (words[-1] - words[0]) if len(words) > 1 else rate
+    return Voice(
+        float(pause_s), float(letter_s), max(0.0, float(start_s)), float(factor), max(factor_beside, float(factor)),
+        min(1.0, written / rate),
+    )  # fmt: skip
+
+
+def spoken(tts: PiperEngine) -> Any:
+    """float [n, 3]: letters, seconds of audio, seconds until the first of them; the quickest of `ROUNDS`."""
+    rows = [[say(tts, text) for text in TEXTS] for _ in range(ROUNDS)]
+    return np.array([min(tries, key=lambda row: row[2] / row[1]) for tries in zip(*rows, strict=True)])
+
+
+def say(tts: PiperEngine, text: str) -> tuple[int, float, float]:
+    """(letters, seconds of audio, seconds until the first of them)."""
+    began, first, samples = time.perf_counter(), 0.0, 0
+    for audio in tts.stream(text, always):
+        first = first or (time.perf_counter() - began if len(audio) else 0.0)
+        samples += len(audio)
+    return len(text), samples / REPLY_RATE, first
+
+
+def play_all(answers: Sequence[Answer], make: Rule, rate: float, voice: Voice) -> dict[str, Any]:
+    """The figures of one rule at one speed, times in milliseconds."""
+    heard = [play(cut(answer, make), answer.tokens, rate, voice) for answer in answers]
+    gaps = [gap for one in heard for gap in one.gaps_s]
+    first = [1_000 * one.first_s for one in heard]
+    return {
+        "first_audio_ms": {**summary(first), "mean": round(float(np.mean(first)), 1)},
+        "underruns": len(gaps), "underruns_ms": round(1_000 * sum(gaps), 1), "pieces": sum(one.pieces for one in heard),
+    }  # fmt: skip
+
+
+def cut(answer: Answer, make: Rule) -> list[tuple[int, str]]:
+    """(tokens until it is given out, what is spoken) of each piece."""
+    feed, speakable = make(), SpeakableText()
+    pieces = [(tokens, piece) for tokens, word in answer.words for piece in feed(word)]
+    pieces += [(answer.tokens, piece) for piece in feed(None)]
+    return [(tokens, text) for tokens, piece in pieces if (text := speakable.speak(piece))]
+
+
+def play(pieces: Sequence[tuple[int, str]], tokens: int, rate: float, voice: Voice) -> Heard:
+    """Model, voice and player, each as fast as it can: the voice makes one piece after another."""
+    now, voice_free, plays_until = 0.0, 0.0, math.inf
+    first, gaps, waiting = math.inf, [], list(pieces)
+    for token in range(1, tokens + 1):
+        now += 1 / rate / (voice.slows if now < voice_free else 1.0)
+        while waiting and waiting[0][0] <= token:
+            length = voice.length_s(waiting.pop(0)[1])
+            factor = voice.factor if token == tokens else voice.factor_beside
+            voice_free = max(now, voice_free) + voice.start_s + factor * length
+            first = min(first, voice_free)
+            if voice_free > plays_until:
+                gaps.append(voice_free - plays_until)
+            plays_until = max(voice_free, plays_until if plays_until < math.inf else 0.0) + length
+    return Heard(first, gaps, len(pieces))
+
+
+def report(figures: dict[str, dict[str, dict[str, Any]]], rates: Sequence[float]) -> str:
+    """For each speed of the model: first audio (mean, 95th percentile), underruns."""
+    rows = [["first audio (mean, p95), underruns", *(f"{rate:g} tokens/s" for rate in rates), "pieces"]]
+    for rule, by_rate in figures.items():
+        cells = []
+        for one in by_rate.values():
+            first = one["first_audio_ms"]
+            cells.append(
+                f"{first['mean']:.0f} {first['p95']:.0f} ms, {one['underruns']} ({one['underruns_ms']:.0f} ms)"
+            )
+        rows.append([rule, *cells, str(next(iter(by_rate.values()))["pieces"])])
+    return table(rows)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,35 @@
+"""Takes the silence from the start of a reply: a voice makes some before the first sound, and the listener waits."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from utils.messages import PcmAudio
+from utils.wire_protocol import FULL_SCALE, REPLY_RATE
+
+# -60 dBFS. The bundled voice's silence is at -90, and an "h", "f" or "th" rises from -80 to this in at most 10 ms.
+AUDIBLE = FULL_SCALE / 1_000
+KEPT = REPLY_RATE // 200  # 5 ms before the first sample that is louder
+MOST = REPLY_RATE // 2  # 0.5 s: a longer silence is meant
+
+
+class QuietStart:
+    """One reply."""
+
+    def __init__(self) -> None:
+        self._dropped = 0
+        self._kept: PcmAudio = np.zeros(0, dtype=np.int16)
+        self._begun = False
+
+    def without(self, samples: PcmAudio) -> PcmAudio:
+        """int16 [n], 44.1 kHz → the same without the silence that the reply has begun with so far."""
+        if self._begun:
+            return samples
+        samples = np.concatenate([self._kept, samples])
+        loud = np.flatnonzero((samples > AUDIBLE) | (samples < -AUDIBLE))
+        silent = int(loud[0]) if len(loud) else len(samples)
+        drop = min(max(0, silent - KEPT), MOST - self._dropped)
+        self._dropped += drop
+        self._begun = len(loud) > 0 or self._dropped == MOST
+        self._kept = samples[drop:]
+        return self._kept if self._begun else self._kept[:0]
