@@ -22,27 +22,26 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # also when it is run as a file
 
-from utils.cpu_threads import let_waiting_threads_sleep
-
-let_waiting_threads_sleep()  # as the server does, before anything loads torch
-
 from benchmarks.latency import QUESTIONS
 from benchmarks.report import machine, print_json, summary, table
-from handlers.language_model_engine import LanguageModelEngine
-from handlers.piper_tts import PiperEngine
 from utils.bundled_models import resolve_model
 from utils.clauses import Place
+from utils.cpu_threads import let_waiting_threads_sleep
 from utils.engine_thread import EngineThread, always
 from utils.reply_pieces import GROWTH, LEAST_WORDS, ReplyPieces
 from utils.sentences import SentenceStream
 from utils.speakable_text import SpeakableText
 from utils.wire_protocol import REPLY_RATE
+
+if TYPE_CHECKING:
+    from handlers.language_model_engine import LanguageModelEngine
+    from handlers.piper_tts import PiperEngine
 
 LM, VOICE = "bundled:smollm2-135m-instruct", "bundled:piper-en_US-joe-medium"
 PROMPT = "You are a helpful voice assistant. Give short answers in spoken English."
@@ -96,6 +95,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--questions", type=int, default=len(QUESTIONS), help="at most so many")
     parser.add_argument("--rates", type=float, nargs="+", default=[15, 25, 40, 60], help="tokens a second")
     options = parser.parse_args(argv)
+    let_waiting_threads_sleep()  # as the server does, before torch is loaded
     answers, voice, rate = measure(QUESTIONS[: options.questions])
     figures = {rule: {f"{r:g}": play_all(answers, make, r, voice) for r in options.rates} for rule, make in rules()}
     print(report(figures, options.rates))
@@ -153,6 +153,8 @@ def measure(questions: Sequence[str]) -> tuple[list[Answer], Voice, float]:
 
 def load_lm(thread: EngineThread) -> LanguageModelEngine:
     """As configs/bundled.json has it, but the same answers every time."""
+    from handlers.language_model_engine import LanguageModelEngine
+
     return LanguageModelEngine(
         thread, model_name=LM, device="cpu", torch_dtype="auto", compile_mode=None, trust_remote_code=False,
         user_role="user", init_chat_role="system", init_chat_prompt=PROMPT, chat_size=4,
@@ -162,6 +164,8 @@ def load_lm(thread: EngineThread) -> LanguageModelEngine:
 
 def load_voice(thread: EngineThread) -> PiperEngine:
     """As configs/bundled.json has it."""
+    from handlers.piper_tts import PiperEngine
+
     return PiperEngine(thread, model_name=VOICE, device="cpu", length_scale=1.0, speaker_id=None)
 
 
@@ -275,14 +279,14 @@ def play(pieces: Sequence[tuple[int, str]], tokens: int, rate: float, voice: Voi
 
 
 def report(figures: dict[str, dict[str, dict[str, Any]]], rates: Sequence[float]) -> str:
-    """For each speed of the model: first audio (mean, 95th percentile), underruns."""
-    rows = [["first audio (mean, p95), underruns", *(f"{rate:g} tokens/s" for rate in rates), "pieces"]]
+    """For each speed of the model: first audio (median, mean, 95th percentile), underruns (their sum); milliseconds."""
+    rows = [["median mean p95, underruns (ms)", *(f"{rate:g} tokens/s" for rate in rates), "pieces"]]
     for rule, by_rate in figures.items():
         cells = []
         for one in by_rate.values():
             first = one["first_audio_ms"]
             cells.append(
-                f"{first['mean']:.0f} {first['p95']:.0f} ms, {one['underruns']} ({one['underruns_ms']:.0f} ms)"
+                f"{first['median']:.0f} {first['mean']:.0f} {first['p95']:.0f}, {one['underruns']} ({one['underruns_ms']:.0f})"
             )
         rows.append([rule, *cells, str(next(iter(by_rate.values()))["pieces"])])
     return table(rows)
