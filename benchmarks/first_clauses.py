@@ -28,7 +28,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # also when it is run as a file
 
-from benchmarks.latency import QUESTIONS
+from benchmarks.asking import QUESTIONS
 from benchmarks.report import machine, print_json, summary, table
 from utils.bundled_models import resolve_model
 from utils.clauses import Place
@@ -156,7 +156,8 @@ def load_lm(thread: EngineThread) -> LanguageModelEngine:
     from handlers.language_model_engine import LanguageModelEngine
 
     return LanguageModelEngine(
-        thread, model_name=LM, device="cpu", torch_dtype="auto", compile_mode=None, trust_remote_code=False,
+        thread, model_name=LM, device="cpu", torch_dtype="auto", compile_mode=None, quantize=None,
+        trust_remote_code=False,
         user_role="user", init_chat_role="system", init_chat_prompt=PROMPT, chat_size=4,
         gen_kwargs={"max_new_tokens": 96, "do_sample": False},
     )  # fmt: skip
@@ -286,7 +287,8 @@ def report(figures: dict[str, dict[str, dict[str, Any]]], rates: Sequence[float]
         for one in by_rate.values():
             first = one["first_audio_ms"]
             cells.append(
-                f"{first['median']:.0f} {first['mean']:.0f} {first['p95']:.0f}, {one['underruns']} ({one['underruns_ms']:.0f})"
+                f"{first['median']:.0f} {first['mean']:.0f} {first['p95']:.0f}, {one['underruns']} "
+                f"({one['underruns_ms']:.0f})"
             )
         rows.append([rule, *cells, str(next(iter(by_rate.values()))["pieces"])])
     return table(rows)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import sentencex
 
 # After a letter a comma needs nothing behind it; after a digit it may be inside "1,000", a colon inside "3:30".
-MARK = re.compile(r"(?<=[^\W\d_])[,;]|(?<=[^\s.])[,;:—–](?=\s)|[，、；：]")
+MARK = re.compile(r"(?<=[^\W\d_])[,;]|(?<=[^\s.])[,;:](?=\s)|[—–](?=\s)|[，、；：]")
 WORD = re.compile(r"\w[\w'’.-]*")
 WITHOUT_SPACES = re.compile("[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")  # Thai, Japanese, Chinese, …
 LETTERS_A_WORD = 2  # in those
@@ -30,7 +30,7 @@ BINDS = PREPOSITIONS | _set(
 )
 LIST_NUMBERS = re.compile(r"^\s*\(?\d{1,3}[.)]\s", re.MULTILINE)
 JOINT = re.compile(r"(?P<before>[^\W\d_]+)\s(?=(?P<word>[^\W\d_]+)\s)")
-SENTENCE_END = re.compile(r"(?P<word>[^\W\d_]{3,}|\d{2,})[.!?…]\s$")
+SENTENCE_END = re.compile(r"(?P<word>[^\W\d_]{3,}|\d{2,})[.!?]\s$")
 SHORTENED = _set("approx est vol mon tue wed thu fri")  # of three letters and more, unknown to sentencex
 
 
@@ -102,5 +102,5 @@ def _closed(text: str) -> bool:
         not any(text.count(opening) > text.count(closing) for opening, closing in ("()", "[]", "{}", "“”", "«»", "<>"))
         and not any(text.count(both) % 2 for both in ('"', "`", "**"))
         and "|" not in text.rpartition("\n")[2]
-        and not re.search(r"(?<!\w)\*(?=[^\s*])[^*]*$", text)
+        and not re.search(r"(?<![\w*])\*(?=[^\s*])[^*]*$", text)
     )

@@ -11,6 +11,7 @@ import torch
 from transformers import T5EncoderModel
 
 from benchmarks.asking import MODELS, QUESTIONS, Turn, words
+from benchmarks.first_clauses import Answer, Voice, answer, play
 from benchmarks.latency import STAGES, comparison, gains, summarize
 from benchmarks.parler_library import codec_seconds
 from benchmarks.parler_models import TINY_DECODER, TINY_TEXT, random_model, text_config, tiny_codec
@@ -47,6 +48,39 @@ def test_startup():
     assert figures["client_s"] > 0
     assert 100 < figures["memory_ready_mib"] <= figures["memory_most_mib"]
     assert any(line.startswith("ready_s") for line in lines)
+
+
+def test_first_clauses():
+    lines, figures = run("benchmarks.first_clauses", "--questions", "3", "--rates", "25", "60")
+    assert figures["replies"] == 3
+    assert figures["tokens_per_s"] > 0
+    assert 0 < figures["voice"]["factor"] <= figures["voice"]["factor_beside"]
+    for rule in figures["rules"].values():
+        assert rule["60"]["first_audio_ms"]["median"] < rule["25"]["first_audio_ms"]["median"]
+    assert any(line.startswith("2 words, growth") for line in lines)
+
+
+VOICE = Voice(pause_s=0.0, letter_s=0.1, start_s=0.5, factor=0.5, factor_beside=1.0, slows=0.5)
+
+
+@pytest.mark.parametrize(
+    ("pieces", "tokens", "first_s", "gaps_s"),
+    [
+        ([(4, "x" * 10)], 4, 1.4, []),  # 0.4 s of writing, 0.5 s + half of 1 s
+        ([(3, "x" * 10)], 4, 1.8, []),  # while the model writes
+        ([(1, "x" * 10), (3, "x" * 10)], 4, 1.6, [0.5]),  # made one after the other
+        ([(1, "x" * 10), (21, "x" * 10)], 21, 1.6, [1.3]),  # 8 tokens of 0.2 s, then 12 of 0.1 s, then 1 s of making
+        ([], 4, float("inf"), []),
+    ],
+)
+def test_what_the_player_hears_of_a_reply(pieces, tokens, first_s, gaps_s):
+    heard = play(pieces, tokens, 10.0, VOICE)
+    assert heard.first_s == pytest.approx(first_s)
+    assert heard.gaps_s == pytest.approx(gaps_s)
+
+
+def test_a_word_is_known_with_the_token_that_follows_it():
+    assert answer(["It ", "is ", "so."], [0, 2, 5, 7]) == Answer([(2, "It "), (3, "is "), (5, "so.")], 5)
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,35 @@ def test_it_answers_in_sentences_that_are_the_model_s_own_text(engine):
     text = "".join(sentence.text for sentence in sentences)
     assert "Paris" in text
     assert text == generated(engine, FRANCE)
-    assert " ".join(sentence.spoken for sentence in sentences).split() == text.split()
+    spoken = [s.spoken.removesuffix(",") if s.goes_on else s.spoken for s in sentences]
+    assert " ".join(spoken).replace(",", "").split() == text.replace(",", "").split()
+
+
+class _Writes:
+    """An engine whose model writes what it is told to, two letters at a time."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def new_session(self) -> None:
+        return None
+
+    def stream(self, session, chat, text, live):
+        yield from (self._text[at : at + 2] for at in range(0, len(self._text), 2))
+
+
+def test_the_first_clause_is_given_out_before_its_sentence_and_is_read_with_a_comma():
+    text = "Italy is a country with history and **food**. It is big, too."
+    world = Surroundings()
+    stage = world.stage(LanguageModelHandler, _Writes(text))
+    attempt = world.transcribed()
+    *sentences, end = world.process(stage, [Transcript(attempt, 1, "What is Italy?")])
+    assert end == ReplyEnd(attempt)
+    assert sentences == [
+        Sentence(attempt, "Italy is a country with history ", "Italy is a country with history,", True),
+        Sentence(attempt, "and **food**. ", "and food.", False),
+        Sentence(attempt, "It is big, too.", "It is big, too.", False),
+    ]
 
 
 def generated(engine, question: str) -> str:

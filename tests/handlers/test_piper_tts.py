@@ -39,13 +39,16 @@ def engine(load):
 
 @pytest.fixture
 def sing(monkeypatch):
-    """sing(n) makes every voice sing one long tone, in n chunks; what it returns counts those that were asked for."""
+    """sing(n) makes every voice sing one long tone, in n chunks, after what is `before`.
 
-    def sing_in(chunks, on_chunk=lambda number: None):
+    What it returns counts the chunks that were asked for.
+    """
+
+    def sing_in(chunks, on_chunk=lambda number: None, before=()):
         counted = SimpleNamespace(made=0)
 
         def synthesize(self, text, config):
-            for chunk in np.array_split(tone(), chunks):
+            for chunk in np.array_split(np.concatenate([np.float32(before), tone()]), chunks):
                 counted.made += 1
                 on_chunk(counted.made)
                 yield SimpleNamespace(audio_float_array=chunk)
@@ -157,6 +160,26 @@ def test_a_failing_voice_fails_the_turn_and_the_next_one_works(engine, open_stag
     assert not any(message.ends_sentence for message in audio)
     assert "out of breath" in caplog.text
     assert len(stage.reply("Three.")) == 1
+
+
+def test_a_reply_begins_with_its_first_sound_and_other_sentences_with_their_silence(engine, open_stage, sing, audio_of):
+    silence = np.zeros(RATE // 4, dtype=np.float32)
+    sing(1, before=silence)
+    stage = open_stage(PiperTTSHandler, engine)
+    for _ in range(2):  # replies
+        first, second = (audio_of(sentence) for sentence in stage.reply("One.", "Two."))
+        assert len(second) - len(first) == pytest.approx(44_100 // 4 - 220, abs=100)
+        assert np.array_equal(first[-44_100:], second[-44_100:])
+
+
+def test_a_piece_says_that_its_sentence_goes_on(engine, open_stage, sing):
+    sing(2)
+    stage = open_stage(PiperTTSHandler, engine)
+    attempt = stage.attempt()
+    stage.put(Sentence(attempt, "One,", "One,", True), Sentence(attempt, " two.", "two."), ReplyEnd(attempt))
+    messages = stage.take(lambda message: isinstance(message, ReplyEnd))[:-1]
+    second = next(number for number, message in enumerate(messages) if message.text == " two.")
+    assert [message.goes_on for message in messages] == [number < second for number in range(len(messages))]
 
 
 def test_length_scale_slows_the_voice(load, engine):

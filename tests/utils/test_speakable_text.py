@@ -68,3 +68,20 @@ def test_no_marker_survives_and_nothing_breaks(sentences):
 @given(st.from_regex(r"[A-Za-z][A-Za-z0-9 ,.;:!?'()%]*[A-Za-z.]", fullmatch=True))
 def test_plain_prose_is_left_as_it_is(text):
     assert SpeakableText().speak(text) == " ".join(text.split())
+
+
+@pytest.mark.parametrize(
+    ("text", "spoken"),
+    [
+        ("a country with history ", "a country with history,"),
+        ("**honey**", "honey,"),
+        ("Sure,", "Sure,"),
+        ("this:", "this:"),
+        ("well —", "well,"),
+        ("你好，", "你好，"),
+        ("🎉 ", ""),
+    ],
+)
+def test_a_piece_whose_sentence_goes_on_ends_with_a_mark(text, spoken):
+    assert SpeakableText().speak(text, goes_on=True) == spoken
+    assert not SpeakableText().speak("and so on").endswith(",")

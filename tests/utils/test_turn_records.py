@@ -104,6 +104,37 @@ def test_the_chat_keeps_what_was_heard_of_an_interrupted_reply():
     assert world.lines[-1].endswith("reply 6.0 s (interrupted)")
 
 
+def test_a_sentence_that_is_spoken_in_pieces_is_one_line_and_one_text():
+    world = World()
+    attempt = world.transcribe("What is it?")
+    world.answer(attempt, "Hm. ")
+    world.records.sentence_starts(attempt, "It is this,", True)
+    world.records.sent(attempt, RATE, True)
+    assert world.lines[1:] == ["ASSISTANT: Hm."]
+    world.records.sentence_starts(attempt, " and this, ", True)
+    world.records.sentence_starts(attempt, "and that. ")
+    assert world.lines[1:] == ["ASSISTANT: Hm.", "ASSISTANT: It is this, and this, and that."]
+    world.turns.finish(attempt)
+    assert world.lines[3].startswith("LATENCY")
+    assert world.chat.messages("x")[1]["content"] == "Hm. It is this, and this, and that."
+
+
+@pytest.mark.parametrize("end", ["finish", "cancel", "interrupt"])
+def test_the_pieces_that_had_begun_are_shown_when_the_reply_ends_within_a_sentence(end):
+    world = World()
+    attempt = world.transcribe("What is it?")
+    world.answer(attempt)
+    world.turns.play(attempt)
+    world.records.reply_starts(attempt, world.position)
+    world.records.sentence_starts(attempt, "It is this,", True)
+    world.records.sent(attempt, RATE, True)
+    world.position.samples = RATE
+    speak_over(world.turns) if end == "interrupt" else getattr(world.turns, end)(attempt)
+    assert world.lines[1] == "ASSISTANT: It is this,"
+    assert world.lines[2].startswith("LATENCY")
+    assert world.chat.messages("x")[1]["content"].startswith("It is this,")
+
+
 def test_nothing_of_a_superseded_attempt_is_seen():
     world = World()
     world.transcribe("What is")
