@@ -9,12 +9,14 @@ import pytest
 import torch
 
 from handlers.chat_template import ChatTemplate, NoChatTemplate
+from handlers.decoding import is_plain_greedy
 from handlers.generation import StepThreads, sampling_options
 from handlers.language_model import LanguageModelHandler
 from handlers.language_model_engine import LanguageModelEngine
 from tests.fakes import Surroundings
+from tests.lm_checkpoint import build_checkpoint
 from utils.engine_thread import EngineThread
-from utils.messages import ReplyEnd, Sentence, Transcript
+from utils.messages import ReplyEnd, Sentence, SpeechStarted, Transcript
 
 OPTIONS = {
     "model_name": "bundled:smollm2-135m-instruct", "device": "cpu", "torch_dtype": "auto", "compile_mode": None,
@@ -161,6 +163,136 @@ def test_two_conversations_do_not_share_a_cache(engine):
     assert sessions[0].tokens != sessions[1].tokens
 
 
+STORY = "Tell me a long story."
+
+
+@pytest.mark.parametrize("model_type", ["llama", "phi3", "gpt_neox"])
+def test_our_loop_gives_the_tokens_of_generate(tmp_path, thread, model_type, monkeypatch):
+    changes = {"num_key_value_heads": 4, "initializer_range": 0.3}
+    options = {
+        **OPTIONS,
+        "model_name": str(build_checkpoint(tmp_path, model_type, **changes)),
+        "torch_dtype": "float32",
+    }
+    engine = thread.call(lambda: LanguageModelEngine(thread, **options, gen_kwargs=GENERATION))
+    runs = []
+    for plain in (True, False):
+        monkeypatch.setattr(engine, "_plain", plain)
+        session, chat = engine.new_session(), engine.new_chat()
+        for question in (STORY, FRANCE):
+            chat.record(question, text := reply(engine, session, chat, question))
+            runs.append((question, text, list(session.tokens)))
+    assert runs[:2] == runs[2:]
+
+
+def test_our_loop_ends_where_generate_does(engine, monkeypatch):
+    runs = []
+    for plain in (True, False):
+        monkeypatch.setattr(engine, "_plain", plain)
+        session = engine.new_session()
+        text = reply(engine, session, engine.new_chat(), "Say yes or no: is water wet?")
+        runs.append((text, session.tokens))
+    assert runs[0] == runs[1]
+
+
+@pytest.mark.parametrize(
+    ("options", "plain"),
+    [
+        ({}, True),
+        ({"num_beams": 1, "top_k": None, "repetition_penalty": 1.0}, True),
+        ({"num_beams": 2}, False),
+        ({"do_sample": True, "temperature": 0.7}, False),
+        ({"repetition_penalty": 1.2}, False),
+        ({"no_repeat_ngram_size": 3}, False),
+        ({"suppress_tokens": [5]}, False),
+        ({"max_new_tokens": None}, False),
+    ],
+)
+def test_what_is_left_to_generate(engine, options, plain):
+    assert is_plain_greedy(engine._model, sampling_options({**GENERATION, **options})) == plain
+
+
+def test_sampling_and_penalties_are_left_to_generate(thread):
+    for options in ({"do_sample": True, "temperature": 0.5}, {"repetition_penalty": 1.1}):
+        generation = {**GENERATION, **options, "max_new_tokens": 8}
+        engine = thread.call(
+            lambda generation=generation: LanguageModelEngine(thread, **OPTIONS, gen_kwargs=generation)
+        )
+        session = engine.new_session()
+        assert reply(engine, session, engine.new_chat(), FRANCE)
+        assert session.cache.get_seq_length() == len(session.tokens)
+
+
+@pytest.mark.parametrize("quantize", ["int8", "int4"])
+def test_a_quantized_model_answers(thread, quantize):
+    options = {**OPTIONS, "quantize": quantize}
+    engine = thread.call(lambda: LanguageModelEngine(thread, **options, gen_kwargs=GENERATION))
+    chat, session = engine.new_chat(), engine.new_session()
+    first = reply(engine, session, chat, FRANCE)
+    assert "Paris" in first
+    chat.record(FRANCE, first)
+    assert reply(engine, session, chat, "And of Italy?")
+
+
+def test_what_is_known_is_read_before_the_words(engine, forwards):
+    chat, session = engine.new_chat(), engine.new_session()
+    chat.record(FRANCE, "The capital of France is Paris. " * 12)
+    expected = reply(engine, engine.new_session(), chat, "And of Italy?")
+    del forwards[:]
+    engine.prefill(session, chat, always)
+    assert len(forwards) > 1
+    assert sum(forwards) == len(session.tokens) == session.cache.get_seq_length()
+    known, prompt = len(session.tokens), engine._template.tokens(chat.messages("And of Italy?"))
+    assert session.tokens == prompt[:known]
+    del forwards[:]
+    engine.prefill(session, chat, always)
+    assert forwards == []
+    assert reply(engine, session, chat, "And of Italy?") == expected
+    assert forwards[0] == len(prompt) - known < 15
+
+
+def test_reading_ahead_stops_and_keeps_what_it_has_read(engine, forwards):
+    chat, session = engine.new_chat(), engine.new_session()
+    chat.record(FRANCE, "The capital of France is Paris. " * 30)
+    expected = reply(engine, engine.new_session(), chat, "And of Italy?")
+    del forwards[:]
+    engine.prefill(session, chat, lambda: len(forwards) < 2)
+    engine._thread.call(lambda: None)
+    assert len(forwards) == 2
+    assert sum(forwards) == len(session.tokens) == session.cache.get_seq_length()
+    assert reply(engine, session, chat, "And of Italy?") == expected
+
+
+def test_reading_ahead_keeps_a_reply_that_is_not_yet_history(engine, forwards):
+    chat, session = engine.new_chat(), engine.new_session()
+    first = reply(engine, session, chat, FRANCE)
+    held = list(session.tokens)
+    engine.prefill(session, chat, always)
+    assert session.tokens == held
+    chat.record(FRANCE, first)
+    engine.prefill(session, chat, always)
+    assert len(session.tokens) > len(held) - 5
+
+
+def test_nothing_is_read_ahead_for_a_conversation_that_is_over(engine, forwards):
+    engine.prefill(session := engine.new_session(), engine.new_chat(), lambda: False)
+    engine._thread.call(lambda: None)
+    assert forwards == session.tokens == []
+
+
+def test_the_stage_reads_ahead_when_the_user_begins_to_speak(engine, forwards):
+    world = Surroundings(chat=engine.new_chat())
+    stage = world.stage(LanguageModelHandler, engine)
+    assert world.process(stage, [SpeechStarted(1)]) == []
+    known = sum(forwards)
+    assert known == len(stage._session.tokens) > 0
+    *sentences, end = world.process(stage, [Transcript(attempt := world.transcribed(), 1, FRANCE)])
+    assert end == ReplyEnd(attempt)
+    assert "".join(sentence.text for sentence in sentences) == reply(
+        engine, engine.new_session(), engine.new_chat(), FRANCE
+    )
+
+
 def test_history_that_does_not_fit_is_dropped(engine, monkeypatch):
     monkeypatch.setattr(engine, "_context_length", 150)
     chat = engine.new_chat()
@@ -176,7 +308,9 @@ def test_beams_answer_without_streaming(thread):
     engine = thread.call(
         lambda: LanguageModelEngine(thread, **OPTIONS, gen_kwargs={**GENERATION, "num_beams": 2, "max_new_tokens": 8})
     )
-    assert "Paris" in reply(engine, engine.new_session(), engine.new_chat(), FRANCE)
+    engine.prefill(session := engine.new_session(), engine.new_chat(), always)
+    assert session.tokens == []
+    assert "Paris" in reply(engine, session, engine.new_chat(), FRANCE)
 
 
 class _CountsThreads(torch.nn.Module):
