@@ -1,6 +1,6 @@
 """How soon a reply is heard, and whether it stalls, by how it is cut into the pieces that are spoken.
 
-python -m benchmarks.first_clauses [--questions 120] [--rates 15 25 40 60]
+python -m benchmarks.first_clauses [--questions 40] [--rates 15 25 40 60]
 
 The bundled language model answers the questions of `benchmarks.latency` and some that are answered at length, once.
 The bundled voice is timed by itself and while the model writes: its time is taken for a + b × the length of what it
@@ -114,7 +114,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Returns 0."""
     parser = argparse.ArgumentParser(description="How soon a reply is heard, by how it is cut into pieces.")
     parser.add_argument(
-        "--questions", type=int, default=3 * len(ASKED), help="so many; again from the first where there are no more"
+        "--questions", type=int, default=len(ASKED), help="so many; again from the first where there are no more"
     )
     parser.add_argument("--rates", type=float, nargs="+", default=[15, 25, 40, 60], help="tokens a second")
     options = parser.parse_args(argv)
