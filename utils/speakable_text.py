@@ -50,8 +50,8 @@ class SpeakableText:
         """The sentence as it should be read, on one line; "" where there is nothing to say.
 
         goes_on: it is a piece, and its sentence is not over. Where it has no mark at its end it gets a comma: a
-        voice may take the end of its text for the end of the sentence. (The bundled voice's pitch is no lower there; the
-        comma makes its pause 280 ms, of 190; within a whole sentence it pauses 320 ms at a comma.)
+        voice may take the end of its text for the end of the sentence. (The bundled voice's pitch is much the same; the
+        comma makes its pause 280 ms, of 190. At a comma within a whole sentence it pauses 320 ms.)
         """
         spoken = []
         position = 0
