@@ -57,7 +57,7 @@ def test_first_clauses():
     assert 0 < figures["voice"]["factor"] <= figures["voice"]["factor_beside"]
     for rule in figures["rules"].values():
         assert rule["60"]["first_audio_ms"]["median"] < rule["25"]["first_audio_ms"]["median"]
-    assert any(line.startswith("2 words, growth") for line in lines)
+    assert any(line.startswith("3 words, growth") for line in lines)
 
 
 VOICE = Voice(pause_s=0.0, letter_s=0.1, start_s=0.5, factor=0.5, factor_beside=1.0, slows=0.5)
