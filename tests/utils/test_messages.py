@@ -21,6 +21,7 @@ from utils.messages import (
     Sentence,
     Shutdown,
     SpeechPart,
+    SpeechStarted,
     Transcript,
     Utterance,
     attempt_of,
@@ -32,7 +33,8 @@ OF_A_REPLY = [
     ReplyEnd(7), ReplyEnd(7, failed=True),
 ]  # fmt: skip
 OF_NO_REPLY = [
-    ConversationStarted(), Shutdown(), InputEnded(), InputAudio(FLOAT, 0.0), InputGap(0.0), SpeechPart(1, FLOAT),
+    ConversationStarted(), Shutdown(), InputEnded(), InputAudio(FLOAT, 0.0), InputGap(0.0), SpeechStarted(1),
+    SpeechPart(1, FLOAT),
 ]  # fmt: skip
 
 
