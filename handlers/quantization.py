@@ -126,7 +126,7 @@ def quantize_linears(model: Any, kind: str | None, device: str) -> bool:
         logger.warning("--lm_quantize %s is for a CPU: on %s the model runs unquantized", kind, device)
         return False
     if not _kernel_works(kind):
-        logger.warning("--lm_quantize %s: this build of torch has no kernel for it: unquantized", kind)
+        logger.warning("--lm_quantize %s: torch has no kernel for it on this processor: unquantized", kind)
         return False
     head = model.get_output_embeddings()
     for parent in list(model.modules()):
@@ -178,6 +178,9 @@ def _quantized(weight: torch.Tensor, kind: str, is_head: bool) -> nn.Module:
 
 
 def _kernel_works(kind: str) -> bool:
+    """Whether it is there, and more than a plain loop: int4's is written for AVX2 and AVX-512."""
+    if kind == INT4 and not torch.backends.cpu.get_cpu_capability().startswith("AVX"):
+        return False
     try:
         with torch.inference_mode():
             _quantized(torch.ones(PACKED_ROWS, GROUP), kind, False)(torch.ones(1, GROUP))

@@ -1,16 +1,14 @@
-"""The language model: the real SmolLM2, and chat templates of other kinds."""
+"""The language model: the real SmolLM2."""
 
 from __future__ import annotations
 
-import copy
 import threading
 
 import pytest
 import torch
 
-from handlers.chat_template import ChatTemplate, NoChatTemplate
 from handlers.decoding import is_plain_greedy
-from handlers.generation import StepThreads, sampling_options
+from handlers.generation import sampling_options
 from handlers.language_model import LanguageModelHandler
 from handlers.language_model_engine import LanguageModelEngine
 from tests.fakes import Surroundings
@@ -313,98 +311,5 @@ def test_beams_answer_without_streaming(thread):
     assert "Paris" in reply(engine, session, engine.new_chat(), FRANCE)
 
 
-class _CountsThreads(torch.nn.Module):
-    """A model that notes how many threads each of its passes has."""
-
-    def __init__(self):
-        super().__init__()
-        self.threads: list[int] = []
-
-    def forward(self, input_ids):
-        self.threads.append(torch.get_num_threads())
-
-
-@pytest.mark.parametrize(("device", "expected"), [("cpu", [4, 2, 2, 4, 2]), ("cuda", [4, 4, 4, 4, 4])])
-def test_a_step_has_half_the_threads_of_a_prompt(thread, device, expected):
-    def generate() -> list[int]:
-        before = torch.get_num_threads()
-        torch.set_num_threads(4)
-        try:
-            model = _CountsThreads()
-            threads = StepThreads(model, device)
-            for passes in ((7, 1, 1), (3, 1)):
-                with threads:
-                    for tokens in passes:
-                        model(input_ids=torch.zeros(1, tokens))
-                assert torch.get_num_threads() == 4
-            return model.threads
-        finally:
-            torch.set_num_threads(before)
-
-    assert thread.call(generate) == expected
-
-
-@pytest.mark.parametrize(
-    ("options", "expected"),
-    [
-        ({}, {"do_sample": False, "temperature": None, "top_p": None, "top_k": None}),
-        (
-            {"do_sample": True, "temperature": 0.0, "top_k": 5},
-            {"do_sample": False, "temperature": None, "top_p": None, "top_k": None},
-        ),
-        ({"do_sample": True, "temperature": 0.7, "top_k": 5}, {"do_sample": True, "temperature": 0.7, "top_k": 5}),
-        ({"do_sample": True, "temperature": 0.7, "min_length": None}, {"do_sample": True, "temperature": 0.7}),
-    ],
-)
-def test_sampling_options(options, expected):
-    assert sampling_options(options) == expected
-
-
-GEMMA = (
-    "{% if messages[0]['role'] == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}"
-    "{% for m in messages %}{% if (m['role'] == 'user') != (loop.index0 % 2 == 0) %}"
-    "{{ raise_exception('Conversation roles must alternate') }}{% endif %}"
-    "<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"
-    "{% if add_generation_prompt %}<|im_start|>model\n{% endif %}"
-)
-SILENT = (
-    "{% for m in messages %}{% if m['role'] != 'system' %}<|im_start|>{{ m['content'] }}<|im_end|>{% endif %}"
-    "{% endfor %}"
-)
-
-
-def template(engine, text: str | None, system: str | None = "system", user: str = "user") -> ChatTemplate:
-    tokenizer = copy.deepcopy(engine._tokenizer)
-    tokenizer.chat_template = text
-    return ChatTemplate(tokenizer, system, user)
-
-
-MESSAGES = [
-    {"role": "system", "content": "Be brief."},
-    {"role": "user", "content": "One."},
-    {"role": "user", "content": "Two."},
-]
-
-
-def test_a_template_that_refuses_a_system_role_gets_the_prompt_in_the_first_message(engine):
-    made = template(engine, GEMMA)
-    text = engine._tokenizer.decode(made.tokens(MESSAGES))
-    assert text == "<|im_start|>user\nBe brief.\n\nOne.\nTwo.<|im_end|>\n<|im_start|>model\n"
-
-
-def test_a_template_that_drops_the_system_prompt_in_silence_gets_it_too(engine):
-    assert "Be brief." in engine._tokenizer.decode(template(engine, SILENT).tokens(MESSAGES))
-
-
-def test_a_model_without_a_template_or_a_role_is_refused(engine):
-    with pytest.raises(NoChatTemplate, match="choose an instruct model"):
-        template(engine, None)
-    with pytest.raises(NoChatTemplate, match="--user_role"):
-        template(engine, GEMMA, user="human")
-
-
-def test_the_token_that_ends_the_assistant_s_words_is_found(engine):
-    end = engine._tokenizer.convert_tokens_to_ids("<|im_end|>")
-    assert template(engine, GEMMA.replace("'user'", "'user'")).end_tokens() == [end]
-    assert template(engine, "{% for m in messages %}{{ m['content'] }} {% endfor %}").end_tokens() == []
-    assert end in engine._end_tokens()
+def test_the_template_s_end_ends_a_reply(engine):
+    assert engine._tokenizer.convert_tokens_to_ids("<|im_end|>") in engine._end_tokens()

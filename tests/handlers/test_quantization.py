@@ -144,6 +144,12 @@ def test_a_torch_without_the_kernel_runs_unquantized(monkeypatch, caplog):
     assert "--lm_quantize int8" in caplog.text
 
 
+def test_a_processor_without_the_kernel_runs_unquantized(monkeypatch, caplog):
+    monkeypatch.setattr(quantization.torch.backends.cpu, "get_cpu_capability", lambda: "DEFAULT")
+    assert not quantize_linears(_Model(nn.Linear(64, 64, bias=False)), "int4", "cpu")
+    assert "--lm_quantize int4" in caplog.text
+
+
 def test_nothing_is_done_unasked():
     model = _Model(nn.Linear(64, 64, bias=False))
     assert not quantize_linears(model, None, "cpu")
