@@ -1,8 +1,14 @@
 """Llama's architecture without Transformers' layers: a forward pass of about 20 operations a layer, for one sequence.
 
-A small model's step on a CPU is mostly Python: of SmolLM2-135M's 35 ms in bfloat16 the products take half. Here q, k
-and v are one product, gate and up another, rotary embeddings are looked up, and keys and values are written into
-buffers instead of being copied at every token.
+A small model's step on a CPU is half Python. Here q, k and v are one product, gate and up another, rotary embeddings
+are looked up, and keys and values are written into buffers instead of being copied at every token. Milliseconds a step
+of SmolLM2-135M, after 36 tokens, at best:
+
+    threads    layers of      bfloat16   int8   int4
+    one        Transformers       46.1   27.2   20.6
+    one        this file          38.6   25.4   16.0
+    two        Transformers       35.5   20.8   16.5
+    two        this file          26.0   15.7   11.6
 """
 
 from __future__ import annotations
