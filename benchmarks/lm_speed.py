@@ -1,6 +1,6 @@
 """How fast the language model answers in each precision, decoded by `generate` or by our own loop, and what it costs.
 
-python -m benchmarks.lm_speed [--variants float32/generate bfloat16 int4 …] [--questions 20] [--tokens 64]
+python -m benchmarks.lm_speed [--variants float32/generate bfloat16 int4 …] [--questions 8] [--tokens 32]
                               [config.json and options of s2s_pipeline.py]
 
 A variant is a precision (float32, bfloat16, int8, int4; the last two compute in bfloat16) and a way: `generate` is
@@ -68,8 +68,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Returns 0."""
     parser = argparse.ArgumentParser(description="How fast the language model answers, and what it costs.")
     parser.add_argument("--variants", nargs="+", choices=names(), default=DEFAULT, metavar="precision[/way]")
-    parser.add_argument("--questions", type=int, default=20, help="how many to ask")
-    parser.add_argument("--tokens", type=int, default=64, help="of an answer, at most")
+    parser.add_argument("--questions", type=int, default=8, help="how many to ask")
+    parser.add_argument("--tokens", type=int, default=32, help="of an answer, at most")
     asked, server_arguments = parse_with_server(parser, argv)
     let_waiting_threads_sleep()
     options = read_server_options(server_arguments)

@@ -8,6 +8,10 @@ with AVX-512, SmolLM2's matrices:
     3,072 × 576             141        143     95      99
     49,152 × 576         10,232      6,377  3,595   1,593
 
+What it does to the answers of SmolLM2-135M, which was in 4 bits before: twenty questions, 24 tokens each, held to
+float32's. bfloat16: 13 answers are the same, 13.4 of 16.8 tokens before the first that differs, perplexity 1.909 (1.902
+in float32). int8: 11, 12.6, 1.900. int4: 14, 14.2, 1.904.
+
 For many rows (a prompt) these kernels are slower than a dense product: 64 rows of 3,072 × 576 take 1.1 ms in bfloat16,
 3.1 ms in int8, 2.7 ms in int4. Those rows take the dense weights: int8 ones are widened for it (0.3 ms more), int4
 ones are kept beside the packed ones.
