@@ -28,7 +28,7 @@ def random_weight() -> torch.Tensor:
     return torch.randn(128, 96, generator=torch.Generator().manual_seed(0))
 
 
-@pytest.mark.parametrize("rows", [1, 3, 4, 5, 32])
+@pytest.mark.parametrize("rows", [1, 3, 16, 17, 32])
 @pytest.mark.parametrize(
     ("make", "most"),
     [
@@ -63,12 +63,12 @@ def test_weights_of_eight_bits_are_met():
 def test_weights_of_zero_stay(make):
     layer = make(torch.zeros(64, 64))
     assert not layer(torch.ones(1, 64)).any()
-    assert not layer(torch.ones(9, 64)).any()
+    assert not layer(torch.ones(20, 64)).any()
 
 
 @pytest.mark.parametrize("make", [Int8Linear, Int4Linear])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-@pytest.mark.parametrize("shape", [(96,), (1, 1, 96), (2, 5, 96)])
+@pytest.mark.parametrize("shape", [(96,), (1, 1, 96), (2, 10, 96)])
 def test_shape_and_type_of_the_input_stay(make, dtype, shape):
     made = make(random_weight().to(dtype))(torch.ones(shape, dtype=dtype))
     assert (made.shape, made.dtype) == ((*shape[:-1], 128), dtype)
@@ -85,7 +85,7 @@ def test_fused_layers_give_what_they_gave_on_the_same_memory(make):
     weights = [random_weight(), random_weight()[:64] * 2]
     layers = [make(weight) for weight in weights]
     with torch.inference_mode():
-        for rows in (1, 7):
+        for rows in (1, 20):
             x = torch.randn(rows, 96)
             expected = torch.cat([layer(x) for layer in layers], -1)
             fused = fuse(layers)
