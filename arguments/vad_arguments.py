@@ -69,7 +69,7 @@ class VADHandlerArguments:
         metadata={"help": "Fewer voiced milliseconds over a reply are a noise.", "min": 0, "max": 10000},
     )
     speculative_silence_ms: float = field(
-        default=64.0,
+        default=32.0,
         metadata={
             "help": "After so much silence the answer is begun, and dropped if you go on; 0 waits for the turn's end.",
             "min": 0,
