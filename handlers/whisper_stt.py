@@ -1,240 +1,16 @@
-"""Speech to text with Whisper (Radford et al. 2022, https://arxiv.org/abs/2212.04356) through Transformers.
-
-Any checkpoint, from the hub or a folder: multilingual, English-only, distilled. Utterances over 30 s go through
-Whisper's own sequential long-form decoding. What is no speech stays silent, by Whisper's own two measures (section 4.5
-of the paper): the probability of <|nospeech|> and the mean log-probability of the text.
-
-The paper drops text where the first is over 0.6 and the second under -1.0. That lets through the "you" that tiny.en is
-fairly sure (-0.4) to hear in silence (no-speech 0.95). So for utterances of up to 30 s the two are joined: text is kept
-where its mean log-probability plus log(1 - no-speech) reaches -1.0. Measured with tiny.en: single words such as "yes",
-"no", "thank you", also quiet or in noise, -0.9 or more; silence, noise, breath, keys, music, coughs -1.2 or less.
-"""
+"""Speech to text with Whisper: utterances become transcripts, and what is no speech stays silent."""
 
 from __future__ import annotations
 
-import copy
 import logging
-import math
-import zlib
 from collections.abc import Iterator
-from typing import Any
-
-import numpy as np
-import torch
-from transformers import EncoderDecoderCache, WhisperForConditionalGeneration, WhisperProcessor
 
 from handlers.base import BaseHandler, Live
-from handlers.compilation import Compilation, usable_mode
-from handlers.generation import StaleCriteria
-from utils.bundled_models import resolve_model
-from utils.devices import resolve_dtype
-from utils.engine_thread import EngineThread, always
+from handlers.whisper_engine import RATE, Draft, WhisperEngine
 from utils.interruptions import same_words
-from utils.messages import FloatAudio, Message, SpeechPart, Transcript, Utterance
+from utils.messages import Message, SpeechPart, Transcript, Utterance
 
 logger = logging.getLogger(__name__)
-
-RATE = 16_000
-WINDOW_S = 30
-MULTILINGUAL_VOCABULARY = 51_865  # tokens; English-only checkpoints have 51,864
-# Section 4.5 of the paper: text that compresses better than this repeats itself.
-COMPRESSION_RATIO_THRESHOLD = 2.4
-# tiny.en makes words of "mm-hm", -0.94 and less ("MMA CHEM"); "Stop!", "No.", "Wait!", "Hold on." have -0.84 and more.
-DOUBTFUL_LOGPROB = -0.9
-WARM_UP_TOKENS = 4
-LONG_FORM_TEMPERATURES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)  # section 4.5: retried at a higher one when a test fails
-
-
-class _NoSpeechProbe:
-    """Reads the probability of <|nospeech|> off the first decoder pass, whose first position is the start token.
-
-    Then it goes: a hook in a compiled step would have it compiled anew.
-    """
-
-    def __init__(self, model: WhisperForConditionalGeneration, token: int | None) -> None:
-        self._model = model
-        self._token = token
-        self.probability = 0.0
-
-    def __enter__(self) -> _NoSpeechProbe:
-        self._hook = self._model.proj_out.register_forward_hook(self._look)
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._hook.remove()
-
-    def _look(self, module: torch.nn.Module, inputs: Any, logits: torch.Tensor) -> None:
-        self._hook.remove()
-        if self._token is not None:
-            self.probability = float(logits[0, 0].float().softmax(-1)[self._token])
-
-
-class WhisperEngine:
-    """A Whisper checkpoint on its engine thread. Options: see `arguments/whisper_stt_arguments.py`."""
-
-    def __init__(
-        self,
-        thread: EngineThread,
-        *,
-        model_name: str,
-        device: str,
-        torch_dtype: str,
-        compile_mode: str | None,
-        gen_kwargs: dict[str, Any],
-        no_speech_threshold: float,
-        logprob_threshold: float,
-    ) -> None:
-        folder = resolve_model(model_name)
-        self._thread = thread
-        self._device = device
-        self._dtype = resolve_dtype(torch_dtype, device, bfloat16_on_cpu=True)
-        self._processor = WhisperProcessor.from_pretrained(folder)
-        self._model = WhisperForConditionalGeneration.from_pretrained(folder, torch_dtype=self._dtype).to(device).eval()
-        self._no_speech_threshold = no_speech_threshold
-        self._logprob_threshold = logprob_threshold
-        self._gen_kwargs = _generation_options(gen_kwargs, _is_multilingual(self._model))
-        self._scored = copy.deepcopy(self._model.generation_config)
-        self._scored.update(return_dict_in_generate=True, output_scores=True, return_legacy_cache=compile_mode is None)
-        self._no_speech_token = self._find_no_speech_token()
-        if (mode := usable_mode("stt", compile_mode, device)) is None or not self._compile(mode):
-            self._warm_up()
-
-    def transcribe(self, audio: FloatAudio, live: Live, doubtful: bool = False) -> str:
-        """The words in float32 [n], 16 kHz; "" where there is no speech. CancelledError when `live` turns false.
-
-        doubtful: it may well be none; Whisper has to be surer then.
-        """
-        least = max(self._logprob_threshold, DOUBTFUL_LOGPROB) if doubtful else self._logprob_threshold
-        return self._thread.call(lambda: self._transcribe(audio, live, least), live)
-
-    def _warm_up(self) -> None:
-        """Hear a second of silence, so that the first utterance is not slower than the others."""
-        self._transcribe(np.zeros(RATE, dtype=np.float32), always)
-
-    def _compile(self, mode: str) -> bool:
-        """Compile the encoder and the decoder's step that makes one token. False: not with beams, or not here."""
-        if self._gen_kwargs.get("num_beams", 1) > 1:
-            logger.warning("--stt_compile_mode: a search with beams has no cache of fixed length: uncompiled")
-            return False
-        for options in (self._scored, self._model.generation_config):
-            options.cache_implementation = "static"
-        compilation = Compilation("stt", mode)
-        compilation.add(self._model.model.encoder, _is_whole_window, "last_hidden_state")
-        compilation.add(self._model, _makes_one_token, "logits")
-        if compilation.warmed_up([self._warm_up_both_ways]):
-            return True
-        for options in (self._scored, self._model.generation_config):
-            options.cache_implementation = None
-        return False
-
-    def _warm_up_both_ways(self) -> None:
-        """As short utterances are decoded, and those over 30 s; to some tokens, where silence would have none."""
-        options = self._gen_kwargs
-        tokens = min(WARM_UP_TOKENS, int(options.get("max_new_tokens", WARM_UP_TOKENS)))
-        self._gen_kwargs = {**options, "min_new_tokens": tokens}
-        try:
-            for seconds in (1, WINDOW_S + 1):
-                self._transcribe(np.zeros(seconds * RATE, dtype=np.float32), always)
-        finally:
-            self._gen_kwargs = options
-
-    def _find_no_speech_token(self) -> int | None:
-        """<|nospeech|>, spelled <|nocaptions|> in older checkpoints, comes right before <|notimestamps|>."""
-        no_timestamps = getattr(self._model.generation_config, "no_timestamps_token_id", None)
-        return None if no_timestamps is None else no_timestamps - 1
-
-    @torch.inference_mode()
-    def _transcribe(self, audio: FloatAudio, live: Live, least: float = -math.inf) -> str:
-        long = len(audio) > WINDOW_S * RATE
-        features = self._processor(
-            audio,
-            sampling_rate=RATE,
-            return_tensors="pt",
-            return_attention_mask=True,
-            **({"truncation": False, "padding": "longest"} if long else {}),
-        ).to(self._device)
-        inputs = features.input_features.to(self._dtype)
-        options = {
-            **self._gen_kwargs,
-            "attention_mask": features.attention_mask,
-            "stopping_criteria": [StaleCriteria(live)],
-        }
-        return self._long(inputs, options) if long else self._short(inputs, options, least)
-
-    def _long(self, inputs: torch.Tensor, options: dict[str, Any]) -> str:
-        options = {
-            "condition_on_prev_tokens": False,
-            "temperature": LONG_FORM_TEMPERATURES,
-            "compression_ratio_threshold": COMPRESSION_RATIO_THRESHOLD,
-            "logprob_threshold": self._logprob_threshold,
-            "no_speech_threshold": self._no_speech_threshold,
-            **options,
-        }
-        options["return_timestamps"] = True  # Whisper finds its place in long audio by them
-        tokens = self._model.generate(inputs, **options)
-        return self._text(tokens[0])
-
-    def _short(self, inputs: torch.Tensor, options: dict[str, Any], least: float) -> str:
-        with _NoSpeechProbe(self._model, self._no_speech_token) as probe:
-            output = self._model.generate(inputs, generation_config=self._scored, **options)
-        text = self._text(output.sequences[0])
-        mean = self._mean_logprob(output)
-        confidence = mean + math.log(max(1e-9, 1.0 - probe.probability))
-        logger.debug("%r: no-speech %.2f, mean log-probability %.2f", text, probe.probability, mean)
-        if confidence < least:
-            return ""
-        repeats = _compression_ratio(text) > COMPRESSION_RATIO_THRESHOLD
-        return "" if repeats and probe.probability > self._no_speech_threshold else text
-
-    def _mean_logprob(self, output: Any) -> float:
-        """Of the generated tokens; of the best beam where there are several."""
-        if getattr(output, "sequences_scores", None) is not None:
-            return float(output.sequences_scores[0])
-        scores = torch.stack([score[0] for score in output.scores]).float().log_softmax(-1)
-        tokens = output.sequences[0, -len(output.scores) :]
-        return float(scores.gather(1, tokens[:, None]).mean())
-
-    def _text(self, tokens: torch.Tensor) -> str:
-        return str(self._processor.tokenizer.decode(tokens.tolist(), skip_special_tokens=True)).strip()
-
-
-def _is_whole_window(arguments: dict[str, Any]) -> bool:
-    """The encoder always hears 30 s."""
-    return True
-
-
-def _makes_one_token(arguments: dict[str, Any]) -> bool:
-    """Whether these arguments of the model's forward have the one shape of the decoder that is compiled.
-
-    The pass that reads the encoder's keys and values into the cache is another, also where its prompt is one token.
-    """
-    ids, cache = arguments["decoder_input_ids"], arguments.get("past_key_values")
-    return ids.shape[1] == 1 and isinstance(cache, EncoderDecoderCache) and bool(cache.is_updated.get(0))
-
-
-def _compression_ratio(text: str) -> float:
-    data = text.encode()
-    return len(data) / len(zlib.compress(data)) if data else 0.0
-
-
-def _is_multilingual(model: WhisperForConditionalGeneration) -> bool:
-    """As the checkpoint says; an older one that does not is told by its vocabulary, which English-only ones lack."""
-    said = getattr(model.generation_config, "is_multilingual", None)
-    return bool(said) if said is not None else model.config.vocab_size >= MULTILINGUAL_VOCABULARY
-
-
-def _generation_options(gen_kwargs: dict[str, Any], multilingual: bool) -> dict[str, Any]:
-    """English-only checkpoints refuse a language and a task; `auto` leaves the language to the model."""
-    options = {name: value for name, value in gen_kwargs.items() if value is not None}
-    if not multilingual:
-        dropped = {name: options.pop(name) for name in ("language", "task") if name in options}
-        if dropped.get("language", "en") not in ("en", "auto", "english"):
-            logger.warning("this Whisper checkpoint hears English only: --stt_gen_language has no effect")
-        if dropped.get("task", "transcribe") != "transcribe":
-            logger.warning("this Whisper checkpoint can't translate: --stt_gen_task has no effect")
-    elif options.get("language") == "auto":
-        del options["language"]
-    return options
 
 
 class WhisperSTTHandler(BaseHandler):
@@ -247,21 +23,24 @@ class WhisperSTTHandler(BaseHandler):
         self._engine = engine
         self._turn = 0
         self._parts: list[str] = []  # words of this turn's earlier parts
+        self._draft = Draft()  # what was heard of the audio after those
         self._said = ""  # what the attempt that was understood last answers
 
     def process(self, message: SpeechPart | Utterance, live: Live) -> Iterator[Message]:
         if message.turn != self._turn:
-            self._turn, self._parts = message.turn, []
+            self._turn, self._parts, self._draft = message.turn, [], Draft()
         doubtful = isinstance(message, Utterance) and self.context.turns.doubtful(message.attempt)
-        text = self._engine.transcribe(message.audio, live, doubtful)
+        text = self._engine.transcribe(message.audio, live, doubtful, self._draft)
         if isinstance(message, SpeechPart):
             self._parts.append(text)
+            self._draft = Draft()
             return
         whole = " ".join(part for part in [*self._parts, text] if part)
         turns = self.context.turns
         if not whole:
             logger.debug("nothing was said in %.2f s of audio", len(message.audio) / RATE)
-            turns.same(message.attempt) or turns.discard(message.attempt)
+            if not turns.same(message.attempt):
+                turns.discard(message.attempt)
         elif doubtful and not self.context.records.interrupts(whole):
             logger.debug("said over the reply, and no interruption: %r", whole)
             turns.discard(message.attempt)

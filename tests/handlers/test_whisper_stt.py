@@ -10,7 +10,9 @@ import jiwer
 import numpy as np
 import pytest
 
-from handlers.whisper_stt import WhisperEngine, WhisperSTTHandler, _generation_options, _is_multilingual
+from handlers.whisper_engine import WhisperEngine
+from handlers.whisper_options import generation_options, is_multilingual
+from handlers.whisper_stt import WhisperSTTHandler
 from tests.fakes import Surroundings
 from utils.engine_thread import EngineThread
 from utils.messages import SpeechPart, Transcript, Utterance
@@ -139,7 +141,7 @@ def test_max_new_tokens_is_kept(thread, say):
     ],
 )
 def test_language_and_task(multilingual, language, task, kept, caplog):
-    options = _generation_options({"language": language, "task": task, "num_beams": 2, "x": None}, multilingual)
+    options = generation_options({"language": language, "task": task, "num_beams": 2, "x": None}, multilingual)
     assert options == {"num_beams": 2, **kept}
     assert not caplog.records
 
@@ -151,11 +153,11 @@ def test_language_and_task(multilingual, language, task, kept, caplog):
 def test_whether_a_checkpoint_is_multilingual(said, vocabulary, multilingual):
     generation = SimpleNamespace() if said is None else SimpleNamespace(is_multilingual=said)
     model = SimpleNamespace(generation_config=generation, config=SimpleNamespace(vocab_size=vocabulary))
-    assert _is_multilingual(model) is multilingual
+    assert is_multilingual(model) is multilingual
 
 
 def test_what_an_english_checkpoint_cannot_do_is_said(caplog):
-    _generation_options({"language": "fr", "task": "translate"}, False)
+    generation_options({"language": "fr", "task": "translate"}, False)
     assert [record.message.split(":")[1].strip() for record in caplog.records] == [
         "--stt_gen_language has no effect",
         "--stt_gen_task has no effect",
@@ -165,7 +167,7 @@ def test_what_an_english_checkpoint_cannot_do_is_said(caplog):
 class Script:
     """An engine whose transcripts are the audio's length in words."""
 
-    def transcribe(self, audio, live, doubtful=False):
+    def transcribe(self, audio, live, doubtful=False, draft=None):
         return " ".join(["word"] * len(audio))
 
 
@@ -198,7 +200,7 @@ class Saying:
         self.text = text
         self.doubtful: bool | None = None
 
-    def transcribe(self, audio, live, doubtful=False):
+    def transcribe(self, audio, live, doubtful=False, draft=None):
         self.doubtful = doubtful
         return self.text
 
