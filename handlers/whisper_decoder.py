@@ -1,8 +1,8 @@
-"""Whisper's encoder and greedy decoder over the checkpoint's own weights: what `generate()` gives, in less time.
+"""Whisper's greedy decoder over the checkpoint's own weights: what `generate()` gives, in less time.
 
-`generate()` spends most of a small checkpoint's step on its own bookkeeping. tiny.en in bfloat16, two threads, ten
-tokens: 102 to 125 ms through `generate()`, 45 here. Besides, the work ends within a layer or a token when nobody wants
-it any more, and a draft, the words of an earlier attempt at the beginning of the same speech, is read in one pass.
+`generate()` spends most of a small checkpoint's step on its own bookkeeping. Besides, here the work ends within a token
+when nobody wants it any more, and a draft, the words of an earlier attempt at the beginning of the same speech, is read
+in one pass.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch.nn.functional import gelu, scaled_dot_product_attention
+from torch.nn.functional import scaled_dot_product_attention
 
 from handlers.base import Live
+from handlers.whisper_encoder import heads, stop_unless
 
 # A pass over many positions rounds otherwise than one over a single position. A draft's token counts as confirmed where
 # it leads by more than that can shift it, else it is decided in a pass of its own.
@@ -56,19 +56,6 @@ class Decoded:
     halted: bool
 
 
-def encode(encoder: Any, features: torch.Tensor, live: Live) -> torch.Tensor:
-    """The encoder's states [1, n / 2, width] of log-mel features [1, bins, n], n up to 3,000 frames of 10 ms.
-
-    Fewer frames than that are heard as the beginning of the window. Raises CancelledError when `live` turns false.
-    """
-    states = gelu(encoder.conv2(gelu(encoder.conv1(features)))).permute(0, 2, 1)
-    states = states + encoder.embed_positions.weight[: states.shape[1]]
-    for layer in encoder.layers:
-        _stop_unless(live)
-        states = layer(states, None, layer_head_mask=None)[0]
-    return encoder.layer_norm(states)
-
-
 class GreedyDecoder:
     """The most probable token at each step. model: a WhisperForConditionalGeneration in evaluation mode."""
 
@@ -95,7 +82,7 @@ class GreedyDecoder:
         if self._prompt.languages:
             prompt[1] = self._language(run)
         search = _Search(self._prompt.end)
-        _stop_unless(live)
+        stop_unless(live)
         no_speech = self._begin(run, prompt, list(draft[: limit - 1]), search)
         with _fewer_threads(states.device):
             halted = self._go_on(run, len(prompt), limit, live, search, halt)
@@ -106,7 +93,7 @@ class GreedyDecoder:
         while not search.ended and len(search.tokens) < limit:
             if halt(search.tokens):
                 return True
-            _stop_unless(live)
+            stop_unless(live)
             hidden = run.read(search.tokens[-1:], start + len(search.tokens) - 1)
             token, logprob, _ = self._best(self._scores(hidden))[0]
             search.take(token, logprob)
@@ -180,7 +167,7 @@ class _Run:
         self._sound, self._text = [], []
         for layer in decoder.layers:
             sound, text = layer.encoder_attn, layer.self_attn
-            projected = (_heads(sound, project(states)) for project in (sound.k_proj, sound.v_proj))
+            projected = (heads(sound, project(states)) for project in (sound.k_proj, sound.v_proj))
             self._sound.append([each.to(self._dtype).contiguous() for each in projected])
             shape = (2, 1, text.num_heads, room, text.head_dim)
             self._text.append(torch.empty(shape, dtype=self._dtype, device=states.device))
@@ -195,8 +182,8 @@ class _Run:
             mask = torch.ones(len(tokens), end, dtype=torch.bool, device=ids.device).tril(at)
         for layer, sound, text in zip(self._decoder.layers, self._sound, self._text, strict=True):
             normal = layer.self_attn_layer_norm(hidden)
-            text[0, :, :, at:end] = _heads(layer.self_attn, layer.self_attn.k_proj(normal))
-            text[1, :, :, at:end] = _heads(layer.self_attn, layer.self_attn.v_proj(normal))
+            text[0, :, :, at:end] = heads(layer.self_attn, layer.self_attn.k_proj(normal))
+            text[1, :, :, at:end] = heads(layer.self_attn, layer.self_attn.v_proj(normal))
             hidden = hidden + _attend(layer.self_attn, normal, text[0, :, :, :end], text[1, :, :, :end], mask)
             hidden = hidden + _attend(
                 layer.encoder_attn, layer.encoder_attn_layer_norm(hidden), sound[0], sound[1], None
@@ -205,16 +192,11 @@ class _Run:
         return self._decoder.layer_norm(hidden)
 
 
-def _heads(attention: Any, states: torch.Tensor) -> torch.Tensor:
-    """[1, n, width] → [1, heads, n, width / heads]."""
-    return states.view(1, -1, attention.num_heads, attention.head_dim).transpose(1, 2)
-
-
 def _attend(
     attention: Any, states: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, mask: torch.Tensor | None
 ) -> torch.Tensor:
     """What the states [1, n, width] find among the keys."""
-    queries = _heads(attention, attention.q_proj(states)).to(keys.dtype)
+    queries = heads(attention, attention.q_proj(states)).to(keys.dtype)
     found = scaled_dot_product_attention(queries, keys, values, attn_mask=mask).to(states.dtype)
     return attention.out_proj(found.transpose(1, 2).reshape(states.shape))
 
@@ -223,7 +205,7 @@ def _attend(
 def _fewer_threads(device: torch.device) -> Iterator[None]:
     """Half of them for steps of one token on a CPU, as for the language model's: see `handlers.generation`.
 
-    tiny.en in bfloat16 on two cores that others use too: 10 ms a step on one thread, 25 on two.
+    tiny.en in bfloat16 on two cores: 10 ms a step on one thread, 6 on two; with the cores busy, 10 and 25.
     """
     threads = torch.get_num_threads()
     if device.type == "cpu":
@@ -232,8 +214,3 @@ def _fewer_threads(device: torch.device) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(threads)
-
-
-def _stop_unless(live: Live) -> None:
-    if not live():
-        raise CancelledError

@@ -35,7 +35,7 @@ def transcribe():
     thread = EngineThread("test-stt")
     generation = {"max_new_tokens": 128, "num_beams": 1, "return_timestamps": False, "task": "transcribe"}
     options = {"device": "cpu", "torch_dtype": "auto", "compile_mode": None}
-    limits = {"no_speech_threshold": 0.6, "logprob_threshold": -1.0}
+    limits = {"no_speech_threshold": 0.6, "logprob_threshold": -1.0, "window_s": 30.0}
     name = "bundled:whisper-tiny.en"
     engine = thread.call(
         lambda: WhisperEngine(thread, model_name=name, **options, **limits, gen_kwargs={**generation, "language": "en"})

@@ -23,9 +23,10 @@ class BundledVoice:
 
         self.rate = rate
         self._voice = PiperVoice.load(next(Path(resolve_model(VOICE)).glob("*.onnx")))
-        self._same_every_time = SynthesisConfig(noise_scale=0.0, noise_w_scale=0.0)
+        self._config = SynthesisConfig
 
-    def say(self, text: str) -> FloatAudio:
-        """float32 [n], -1..1, mono: the same for the same text, always."""
-        chunks = [chunk.audio_float_array for chunk in self._voice.synthesize(text, self._same_every_time)]
+    def say(self, text: str, length: float = 1.0) -> FloatAudio:
+        """float32 [n], -1..1, mono: the same for the same text, always. length: over 1 it speaks more slowly."""
+        same_every_time = self._config(length_scale=length, noise_scale=0.0, noise_w_scale=0.0)
+        chunks = [chunk.audio_float_array for chunk in self._voice.synthesize(text, same_every_time)]
         return resample(np.concatenate(chunks), self._voice.config.sample_rate, self.rate)

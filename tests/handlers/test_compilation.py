@@ -27,6 +27,7 @@ LM = {
 STT = {
     "model_name": "bundled:whisper-tiny.en", "device": "cpu", "torch_dtype": "float32", "no_speech_threshold": 0.6,
     "logprob_threshold": -1.0,
+    "window_s": 30.0,
 }  # fmt: skip
 HEARING = {"max_new_tokens": 128, "num_beams": 1, "return_timestamps": False, "task": "transcribe", "language": "en"}
 

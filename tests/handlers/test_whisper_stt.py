@@ -20,7 +20,7 @@ from utils.turns import State
 
 OPTIONS = {
     "model_name": "bundled:whisper-tiny.en", "device": "cpu", "torch_dtype": "auto", "compile_mode": None,
-    "no_speech_threshold": 0.6, "logprob_threshold": -1.0,
+    "no_speech_threshold": 0.6, "logprob_threshold": -1.0, "window_s": 8.0,
 }  # fmt: skip
 GENERATION = {"max_new_tokens": 128, "num_beams": 1, "return_timestamps": False, "task": "transcribe", "language": "en"}
 RATE = 16_000
