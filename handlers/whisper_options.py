@@ -16,7 +16,7 @@ PLAIN_CONFIG = {
     "alignment_heads", "begin_suppress_tokens", "bos_token_id", "decoder_start_token_id", "eos_token_id",
     "forced_decoder_ids", "is_multilingual", "lang_to_id", "max_initial_timestamp_index", "max_length",
     "no_timestamps_token_id", "pad_token_id", "prev_sot_token_id", "return_timestamps", "suppress_tokens",
-    "task_to_id", "transformers_version",
+    "task_to_id", "transformers_version", "_from_model_config",
 }  # fmt: skip
 
 

@@ -62,6 +62,15 @@ def test_startup():
     assert any(line.startswith("ready_s") for line in lines)
 
 
+def test_stt_windows():
+    lines, figures = run("benchmarks.stt_windows", "--windows", "8", "--every", "40")
+    whole, short = figures["windows"]["30"], figures["windows"]["8"]
+    assert whole["same"] == whole["of"] > 4
+    assert short["false_texts"] == whole["false_texts"] == 0
+    assert abs(short["wrong_words_percent"] - whole["wrong_words_percent"]) < 5
+    assert any(line.startswith("8 s") for line in lines)
+
+
 def test_first_clauses():
     lines, figures = run("benchmarks.first_clauses", "--questions", "3", "--rates", "25", "60")
     assert figures["replies"] == 3

@@ -166,11 +166,13 @@ def multilingual(**settings):
         begin_suppress_tokens=None,
     )  # fmt: skip
     model = WhisperForConditionalGeneration(config).eval()
-    model.generation_config.update(
-        lang_to_id=LANGUAGES, task_to_id={"transcribe": TRANSCRIBE, "translate": 97}, is_multilingual=True,
-        no_timestamps_token_id=NO_TIMESTAMPS, suppress_tokens=[1, 2, 3], begin_suppress_tokens=[4, END],
-        return_timestamps=False, max_length=64, **settings,
-    )  # fmt: skip
+    settings = {
+        "lang_to_id": LANGUAGES, "task_to_id": {"transcribe": TRANSCRIBE, "translate": 97}, "is_multilingual": True,
+        "no_timestamps_token_id": NO_TIMESTAMPS, "suppress_tokens": [1, 2, 3], "begin_suppress_tokens": [4, END],
+        "return_timestamps": False, "max_length": 64, **settings,
+    }  # fmt: skip
+    for name, value in settings.items():
+        setattr(model.generation_config, name, value)
     return model
 
 
@@ -191,7 +193,9 @@ def test_language_and_task_are_those_of_generate(language):
         expected = model.generate(features, attention_mask=mask, **options)[0].tolist()
         states = model.model.encoder(features)[0]
         decoded = decoder.decode(states, 20, always, (), never)
-        assert list(decoded.tokens) == [token for token in expected[4:] if token != END]
+        said = [token for token in expected[4:] if token != END]  # at its limit generate() drops the last ones
+        assert list(decoded.tokens)[: len(said)] == said
+        assert len(said) >= 16
         assert decoder.decode(states, 20, always, decoded.tokens[:9], never).tokens == decoded.tokens
 
 
