@@ -109,6 +109,7 @@ class LanguageModelEngine:
 
     def _reply(self, session: Session, chat: Chat, user_text: str, live: Live, emit: Emit[str]) -> None:
         prompt = self._prompt(chat, user_text)
+        logger.debug("the model is asked: %r", user_text)
         self._generate(session, prompt, live, emit, self._gen_kwargs, self._most_new_tokens)
 
     @torch.inference_mode()

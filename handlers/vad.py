@@ -220,7 +220,7 @@ class VADHandler(BaseHandler):
         self._forget_verdict()
         if early is not None and turns.commit(early.attempt):
             self._settle(early, right=True)
-            self._audio.take(event)
+            self._log_end(self._audio.take(event), event)
             self.context.records.turn_over(turns.number_of(early.attempt), score)
             return
         if early is not None and early.over_reply:
@@ -236,13 +236,15 @@ class VADHandler(BaseHandler):
         attempt = turns.begin()
         turns.commit(attempt)
         utterance = self._utterance(attempt, event, audio)
-        logger.debug(
-            "end of turn: %.2f s of audio, %.0f ms after the last voiced frame",
-            len(audio) / STT_RATE,
-            (self.context.clock() - utterance.last_voiced_at) * 1000,
-        )
+        self._log_end(audio, event)
         yield utterance
         self.context.records.turn_over(attempt, score)
+
+    def _log_end(self, audio: FloatAudio, event: Stopped) -> None:
+        silence_ms = (self.context.clock() - self._audio.last_voiced_at(event)) * 1000
+        logger.debug(
+            "end of turn: %.2f s of audio, %.0f ms after the last voiced frame", len(audio) / STT_RATE, silence_ms
+        )
 
     def _may_interrupt(self, voiced_ms: float) -> bool:
         return self._audio.extending or voiced_ms >= self._engine.min_interruption_ms

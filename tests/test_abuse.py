@@ -18,7 +18,7 @@ FLOOD_BYTES = 20_000_000  # over ten minutes of audio
 
 
 def calls_of_the_language_model(log: list[str]) -> int:
-    return sum("prompt of" in line for line in log)
+    return sum("is asked" in line for line in log)
 
 
 @pytest.mark.parametrize("sizes", [[1], [3, 1, 1_021, 7], [64_001]])

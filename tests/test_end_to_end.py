@@ -166,9 +166,13 @@ def test_metrics_are_one_object_a_turn(server):
         "turn", "commit_ms", "stt_ms", "lm_first_sentence_ms", "tts_first_audio_ms",
         "between_stages_ms", "voice_to_voice_ms",
         "reply_audio_ms", "interrupted", "interrupted_at_ms", "false_interruptions", "end_of_turn_score",
+        "speculative_attempts", "speculation_hit", "underruns", "begun_ms",
     }  # fmt: skip
     for turn in answered[: len(QUESTIONS)]:
-        stages = [turn[k] for k in ("commit_ms", "stt_ms", "lm_first_sentence_ms", "tts_first_audio_ms")]
+        stages = [turn[k] for k in ("begun_ms", "stt_ms", "lm_first_sentence_ms", "tts_first_audio_ms")]
         assert sum(stages) <= turn["voice_to_voice_ms"] + 1
+        assert turn["commit_ms"] <= turn["voice_to_voice_ms"]
+        assert turn["speculation_hit"]
+        assert turn["speculative_attempts"] >= 1
         assert 0 <= turn["between_stages_ms"] <= turn["voice_to_voice_ms"]
     assert any(turn["interrupted"] for turn in turns)

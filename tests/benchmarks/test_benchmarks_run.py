@@ -29,15 +29,15 @@ def run(*words: str) -> tuple[list[str], dict]:
 
 def test_latency(tmp_path):
     plot = tmp_path / "made" / "latency.png"
-    lines, figures = run("benchmarks.latency", "--turns", "2", "--plot", str(plot), "--min_silence_ms", "300")
+    lines, figures = run("benchmarks.latency", "--turns", "1", "--plot", str(plot), "--min_silence_ms", "300")
     assert plot.read_bytes().startswith(b"\x89PNG")
     assert figures["unanswered"] == 0
     for mode in ("off", "on"):
         found = figures[mode]
-        assert found["turns"] == found["first_words_kept"] == 2
+        assert found["turns"] == found["first_words_kept"] == 1
         assert found["silence_window_ms"]["min"] >= 300  # the server's option got there
     assert figures["off"]["speculative_attempts"] == figures["off"]["speculation_hits"] == 0
-    assert figures["on"]["speculative_attempts"] >= figures["on"]["speculation_hits"] == 2
+    assert figures["on"]["speculative_attempts"] >= figures["on"]["speculation_hits"] == 1
     assert figures["off"]["window_and_stages_ms"]["median"] < figures["off"]["voice_to_voice_ms"]["median"]
     assert sum(line.startswith("voice to voice") for line in lines) == 3
 
@@ -63,9 +63,9 @@ def test_startup():
 
 
 def test_stt_windows():
-    lines, figures = run("benchmarks.stt_windows", "--windows", "8", "--every", "40")
+    lines, figures = run("benchmarks.stt_windows", "--windows", "8", "--every", "60")
     whole, short = figures["windows"]["30"], figures["windows"]["8"]
-    assert whole["same"] == whole["of"] > 4
+    assert whole["same"] == whole["of"] > 2
     assert short["false_texts"] == whole["false_texts"] == 0
     assert abs(short["wrong_words_percent"] - whole["wrong_words_percent"]) < 5
     assert any(line.startswith("8 s") for line in lines)
