@@ -10,12 +10,15 @@ from utils.messages import Message, ReplyEnd, Sentence, SpeechStarted, Transcrip
 from utils.reply_pieces import Piece, ReplyPieces
 from utils.speakable_text import SpeakableText
 
+LONGEST_REST_S = 0.5  # a voice that needs longer for its first sound is slow, and then the text is not what is missing
+
 
 class LanguageModelHandler(BaseHandler):
     """Turns a transcript into the sentences of a reply, each given out as soon as it is complete; the first one as soon
     as its first clause is.
 
-    While the user speaks, the model reads what of the prompt is known already.
+    While the user speaks, the model reads what of the prompt is known already. Once the first piece is out it rests
+    until that is heard: the listener waits for the voice, which takes twice as long beside it, and not for more text.
     """
 
     handles = (Transcript, SpeechStarted)
@@ -37,7 +40,14 @@ class LanguageModelHandler(BaseHandler):
         def sentence(piece: Piece) -> Sentence:
             return Sentence(message.attempt, piece.text, speakable.speak(piece.text, piece.goes_on), piece.goes_on)
 
-        for text in self._engine.stream(self._session, self.context.chat, message.text, live):
+        rested = False
+
+        def wanted() -> bool:
+            nonlocal rested
+            rested = rested or not self.context.records.wait_for_voice(message.attempt, LONGEST_REST_S)
+            return live()
+
+        for text in self._engine.stream(self._session, self.context.chat, message.text, wanted):
             yield from map(sentence, pieces.feed(text))
         yield from map(sentence, pieces.flush())
         yield ReplyEnd(message.attempt)

@@ -2,7 +2,8 @@
 
 What the probabilities mean is decided in `utils.segmentation`, whether a turn is over by `handlers.smart_turn` too.
 A sound over a reply holds it at once; what follows is settled in `utils.turns`. An attempt at answering begins in the
-first short pause already (speculation), so that the reply is under way when the turn is found to be over.
+first short pause already (speculation), so that the reply is under way when the turn is found to be over; and where the
+sound is gone, what was said so far is transcribed ahead, before it is sure that this is a pause.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy as np
 
 from handlers.base import BaseHandler, Live
 from handlers.smart_turn import WINDOW_S
+from handlers.vad_ahead import AheadOfPauses
 from handlers.vad_engine import LONGEST_PART_S, VADEngine
 from utils.messages import FloatAudio, InputAudio, InputEnded, InputGap, Message, SpeechPart, SpeechStarted, Utterance
 from utils.segmentation import Dismissed, Onset, Paused, Resumed, SpeechEvent, Split, Started, Stopped
@@ -49,6 +51,9 @@ class VADHandler(BaseHandler):
         self._early: _Early | None = None  # an attempt that was begun before the turn is over
         self._speculation = engine.speculation()
         self._spared_at: float | None = None  # voiced_ms: since then the user made a sound, which may be no words
+        self._ahead: AheadOfPauses | None = None
+        if engine.speculative_silence_ms:
+            self._ahead = AheadOfPauses(self.context, self._audio, self._segmenter)
 
     def process(self, message: InputAudio | InputGap | InputEnded, live: Live) -> Iterator[Message]:
         if isinstance(message, InputAudio):
@@ -67,8 +72,12 @@ class VADHandler(BaseHandler):
                 continue
             self._look()
             probability, self._state = self._model.step(frame, self._state)
+            if self._ahead is not None:
+                self._ahead.hear(frame)
             for event in self._segmenter.feed(probability):
                 yield from self._follow(event)
+            if self._ahead is not None:
+                yield from self._ahead.messages()
             self._weigh()
         self._audio.forget(self._segmenter.start)
 
@@ -122,6 +131,8 @@ class VADHandler(BaseHandler):
             yield from self._stop(event)
 
     def _start(self, event: Started) -> Iterator[Message]:
+        if self._ahead is not None:
+            self._ahead.forget()
         speech = self.context.turns.user_speaks(words=False)
         extends = speech is Speech.EXTENDS
         self._audio.begin(extends)
@@ -250,8 +261,9 @@ class VADHandler(BaseHandler):
         return self._audio.extending or voiced_ms >= self._engine.min_interruption_ms
 
     def _utterance(self, attempt: int, event: Paused | Stopped, audio: FloatAudio, early: bool = False) -> Utterance:
-        turn = self.context.turns.turn_of(attempt)
-        return Utterance(attempt, turn, audio, self._audio.last_voiced_at(event), early)
+        turn, ahead = self.context.turns.turn_of(attempt), self._ahead
+        number = None if ahead is None else ahead.number()
+        return Utterance(attempt, turn, audio, self._audio.last_voiced_at(event), early, number)
 
     def _seal(self, turn: int) -> Iterator[Message]:
         if (audio := self._audio.seal()) is not None:

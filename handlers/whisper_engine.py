@@ -66,6 +66,12 @@ class Draft:
 
     tokens: tuple[int, ...] = ()
 
+    def begin_with(self, tokens: Sequence[int]) -> None:
+        """What was heard so far, should it be broken off; what stands here already may go on after that."""
+        heard = tuple(tokens)
+        if self.tokens[: len(heard)] != heard:
+            self.tokens = heard
+
 
 class _NoSpeechProbe:
     """Reads the probability of <|nospeech|> off the first decoder pass, whose first position is the start token.
@@ -235,6 +241,7 @@ class WhisperEngine:
         seconds = len(audio) / RATE
 
         def halt(tokens: Sequence[int]) -> bool:
+            draft.begin_with(tokens)
             return window < WINDOW_S and (repeats(tokens) or too_many(tokens, seconds))
 
         limit = self._gen_kwargs.get("max_new_tokens", LONGEST_TEXT)

@@ -8,15 +8,18 @@ from collections.abc import Iterator
 from handlers.base import BaseHandler, Live
 from handlers.whisper_engine import RATE, Draft, WhisperEngine
 from utils.interruptions import same_words
-from utils.messages import Message, SpeechPart, Transcript, Utterance
+from utils.messages import Message, SpeechPart, SpeechSoFar, Transcript, Utterance
 
 logger = logging.getLogger(__name__)
 
 
 class WhisperSTTHandler(BaseHandler):
-    """Turns utterances into transcripts; joins the parts of a long turn; says nothing where nothing was said."""
+    """Turns utterances into transcripts; joins the parts of a long turn; says nothing where nothing was said.
 
-    handles = (SpeechPart, Utterance)
+    What was transcribed ahead of a pause is the utterance's text where no sound has followed, and else a draft of it.
+    """
+
+    handles = (SpeechSoFar, SpeechPart, Utterance)
     engine_type = WhisperEngine
 
     def setup(self, engine: WhisperEngine) -> None:
@@ -24,17 +27,34 @@ class WhisperSTTHandler(BaseHandler):
         self._turn = 0
         self._parts: list[str] = []  # words of this turn's earlier parts
         self._draft = Draft()  # what was heard of the audio after those
+        self._so_far = (0, "")  # the number of what was transcribed ahead last, and its text
         self._said = ""  # what the attempt that was understood last answers
 
-    def process(self, message: SpeechPart | Utterance, live: Live) -> Iterator[Message]:
+    def process(self, message: SpeechSoFar | SpeechPart | Utterance, live: Live) -> Iterator[Message]:
         if message.turn != self._turn:
             self._turn, self._parts, self._draft = message.turn, [], Draft()
-        doubtful = isinstance(message, Utterance) and self.context.turns.doubtful(message.attempt)
-        text = self._engine.transcribe(message.audio, live, doubtful, self._draft)
-        if isinstance(message, SpeechPart):
-            self._parts.append(text)
+        if isinstance(message, SpeechSoFar):
+            self._hear_ahead(message, live)
+        elif isinstance(message, SpeechPart):
+            self._parts.append(self._engine.transcribe(message.audio, live, False, self._draft))
             self._draft = Draft()
-            return
+        else:
+            yield from self._answer(message, live)
+
+    def _hear_ahead(self, message: SpeechSoFar, live: Live) -> None:
+        ahead = self.context.ahead
+
+        def wanted() -> bool:
+            return live() and ahead.wanted(message.number)
+
+        if wanted():
+            self._so_far = (message.number, self._transcribe(message, wanted))
+
+    def _answer(self, message: Utterance, live: Live) -> Iterator[Message]:
+        doubtful = self.context.turns.doubtful(message.attempt)
+        number, text = self._so_far
+        if not text or doubtful or message.so_far != number:
+            text = self._transcribe(message, live, doubtful)
         whole = " ".join(part for part in [*self._parts, text] if part)
         turns = self.context.turns
         if not whole:
@@ -49,3 +69,9 @@ class WhisperSTTHandler(BaseHandler):
         elif turns.confirm(message.attempt):
             self._said = whole
             yield Transcript(message.attempt, message.turn, whole)
+
+    def _transcribe(self, message: SpeechSoFar | Utterance, live: Live, doubtful: bool = False) -> str:
+        began = self.context.clock()
+        text = self._engine.transcribe(message.audio, live, doubtful, self._draft)
+        self.context.ahead.took((self.context.clock() - began) * 1_000)
+        return text

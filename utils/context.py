@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from utils.chat import Chat
+from utils.hearing_ahead import HearingAhead
 from utils.turn_records import TurnRecords
 from utils.turns import Turns
 
@@ -22,3 +23,4 @@ class Context:
     chat: Chat
     clock: Callable[[], float]
     hang_up: Callable[[str], None]
+    ahead: HearingAhead = field(default_factory=HearingAhead)

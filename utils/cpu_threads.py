@@ -20,6 +20,6 @@ SPINS = 3_000
 
 def let_waiting_threads_sleep() -> None:
     """Takes effect where torch is not loaded yet. What the user has set stays."""
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("OMP_WAIT_POLICY", "ACTIVE")
     os.environ.setdefault("GOMP_SPINCOUNT", str(SPINS))  # GNU's OpenMP, of the Linux wheels
     os.environ.setdefault("KMP_BLOCKTIME", "0")  # LLVM's and Intel's, of the others: milliseconds

@@ -1,6 +1,6 @@
 """The typed messages that the queues between stages carry, and nothing else travels there.
 
-    receiver ─ InputAudio, InputGap, InputEnded ─▶ VAD ─ SpeechStarted, SpeechPart, Utterance ─▶ STT
+    receiver ─ InputAudio, InputGap, InputEnded ─▶ VAD ─ SpeechStarted, SpeechSoFar, SpeechPart, Utterance ─▶ STT
              ─ SpeechStarted, Transcript ─▶ LM ─ Sentence, ReplyEnd ─▶ TTS ─ ReplyAudio, ReplyEnd ─▶ sender
 
 A stage passes on unchanged, in order, every message it does not handle itself (`InputEnded`, `ReplyEnd`). Every
@@ -61,6 +61,19 @@ class SpeechStarted:
 
 
 @dataclass(frozen=True, eq=False)
+class SpeechSoFar:
+    """The beginning of what may become an `Utterance`, to be transcribed ahead. It belongs to no attempt.
+
+    number: of `utils.hearing_ahead.HearingAhead`, which says whether it is still wanted. audio: float32 [n], mono,
+    16 kHz.
+    """
+
+    number: int
+    turn: int
+    audio: FloatAudio
+
+
+@dataclass(frozen=True, eq=False)
 class SpeechPart:
     """An early part of a long turn. It belongs to no attempt, for the user's words never go stale.
 
@@ -76,7 +89,8 @@ class Utterance:
     """What the user said since the last `SpeechPart` of this turn, up to the end of the turn.
 
     audio: float32 [n], mono, 16 kHz; last_voiced_at: seconds on the conversation's clock. early: the turn is not over
-    yet, and this may prove not to have been its end.
+    yet, and this may prove not to have been its end. so_far: the number of the `SpeechSoFar` after which all was quiet,
+    so that it has the same words; None where there is none.
     """
 
     attempt: int
@@ -84,6 +98,7 @@ class Utterance:
     audio: FloatAudio
     last_voiced_at: float
     early: bool = False
+    so_far: int | None = None
 
 
 @dataclass(frozen=True)
@@ -131,7 +146,7 @@ class ReplyEnd:
 
 
 ReplyMessage: TypeAlias = Utterance | Transcript | Sentence | ReplyAudio | ReplyEnd
-InputMessage: TypeAlias = InputEnded | InputAudio | InputGap | SpeechStarted | SpeechPart
+InputMessage: TypeAlias = InputEnded | InputAudio | InputGap | SpeechStarted | SpeechSoFar | SpeechPart
 Message: TypeAlias = ConversationStarted | Shutdown | InputMessage | ReplyMessage
 
 

@@ -131,6 +131,11 @@ class Segmenter:
         return self._start is not None
 
     @property
+    def speaking(self) -> bool:
+        """Speech, surely, and no pause in it yet."""
+        return self._sure and not self._paused
+
+    @property
     def voiced_ms(self) -> float:
         """How much of the speech now was voiced."""
         return self._voiced * self._frame_ms

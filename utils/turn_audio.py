@@ -64,8 +64,11 @@ class TurnAudio:
 
     def so_far(self, speech: Paused | Stopped) -> FloatAudio:
         """All that was said in this turn and is not ahead already."""
-        audio = self._cut(speech.start * self._frame, self._ends(speech)[0])
-        return audio if self._unanswered is None else np.concatenate([self._unanswered, audio])
+        return self._with_unanswered(speech.start, self._ends(speech)[0])
+
+    def up_to_now(self, start: int) -> FloatAudio:
+        """The same of a speech that goes on; start: the frame in which it began."""
+        return self._with_unanswered(start, self.judged)
 
     def last_voiced_at(self, speech: Paused | Stopped) -> float:
         """When the last voiced frame was over: seconds on the conversation's clock."""
@@ -92,6 +95,10 @@ class TurnAudio:
     def stt_samples(self, samples: int) -> int:
         """So many samples of the stream in samples of what is given out."""
         return samples * STT_RATE // self._rate
+
+    def _with_unanswered(self, start: int, end: int) -> FloatAudio:
+        audio = self._cut(start * self._frame, end)
+        return audio if self._unanswered is None else np.concatenate([self._unanswered, audio])
 
     def _ends(self, speech: Paused | Stopped) -> tuple[int, int]:
         """(where the audio of this speech ends, where its words do)."""

@@ -45,6 +45,7 @@ class _Record:
     transcript_at: float | None = None
     first_sentence_at: float | None = None
     first_audio_at: float | None = None
+    voice_began: bool = False  # it has given out something, if only that there is nothing to say
     first_byte_at: float | None = None
     waited_s: dict[str, float] = field(default_factory=dict)  # from HANDED_OVER to taken
     end_of_turn_score: float | None = None
@@ -85,6 +86,7 @@ class TurnRecords:
         self._clock = clock
         self._metrics_file = metrics_file
         self._lock = threading.Lock()
+        self._voice_changed = threading.Condition(self._lock)
         self._records: dict[int, _Record] = {}
         self._unreported: list[tuple[Ended, _Record]] = []
         self._unanswered = ""  # words of a superseded attempt that the next one has not answered yet
@@ -106,8 +108,11 @@ class TurnRecords:
                 record.transcript_at, record.user_text = record.transcript_at or now, message.text
             elif isinstance(message, Sentence):
                 record.first_sentence_at = record.first_sentence_at or now
-            elif isinstance(message, ReplyAudio) and len(message.samples):
-                record.first_audio_at = record.first_audio_at or now
+            elif isinstance(message, ReplyAudio):
+                record.voice_began = True
+                self._voice_changed.notify_all()
+                if len(message.samples):
+                    record.first_audio_at = record.first_audio_at or now
 
     def taken(self, message: Message) -> None:
         """A stage begins on `message`: note how long it waited, once for each kind."""
@@ -131,6 +136,16 @@ class TurnRecords:
         with self._lock:
             record = self._records.get(attempt)
             return None if record is None else _between(record.begun_at, record.transcript_at)
+
+    def wait_for_voice(self, attempt: int, timeout_s: float) -> bool:
+        """Wait while the voice works on the first piece of this reply. False: it still does after so many seconds."""
+
+        def begun() -> bool:
+            record = self._records.get(attempt)
+            return record is None or record.first_sentence_at is None or record.voice_began
+
+        with self._voice_changed:
+            return self._voice_changed.wait_for(begun, timeout_s)
 
     def interrupts(self, text: str) -> bool:
         """Whether these words, said over a reply, are meant to stop it."""
@@ -186,6 +201,7 @@ class TurnRecords:
         """An attempt ended: settle the chat at once. Called under the lock of `Turns`, so nothing is printed here."""
         with self._lock:
             record = self._records.pop(ended.attempt, None)
+            self._voice_changed.notify_all()
             if record is None:
                 return
             if ended.superseded:

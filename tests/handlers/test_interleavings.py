@@ -16,7 +16,7 @@ from tests.fakes import FakePosition
 from tests.handlers.test_turn_taking import Speaker
 from tests.handlers.test_vad import frames
 from utils.chat import CUT_OFF
-from utils.messages import Sentence, SpeechStarted, Transcript
+from utils.messages import Sentence, SpeechStarted, Transcript, Utterance
 from utils.turns import State
 
 BLOCK = 4_410  # samples: 0.1 s
@@ -69,11 +69,11 @@ class Whole:
     def transcribe_next(self, text: str) -> None:
         if not self.utterances:
             return
-        utterance = self.utterances.pop(0)
-        if not self.turns.live(utterance.attempt):
+        message = self.utterances.pop(0)
+        if isinstance(message, Utterance) and not self.turns.live(message.attempt):
             return
         self.text = text
-        for transcript in self.world.process(self.stt, [utterance]):
+        for transcript in self.world.process(self.stt, [message]):
             self.world.records.observe(transcript)
             self.transcripts.append(transcript)
 

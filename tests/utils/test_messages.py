@@ -21,6 +21,7 @@ from utils.messages import (
     Sentence,
     Shutdown,
     SpeechPart,
+    SpeechSoFar,
     SpeechStarted,
     Transcript,
     Utterance,
@@ -34,7 +35,7 @@ OF_A_REPLY = [
 ]  # fmt: skip
 OF_NO_REPLY = [
     ConversationStarted(), Shutdown(), InputEnded(), InputAudio(FLOAT, 0.0), InputGap(0.0), SpeechStarted(1),
-    SpeechPart(1, FLOAT),
+    SpeechPart(1, FLOAT), SpeechSoFar(3, 1, FLOAT),
 ]  # fmt: skip
 
 
