@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from handlers.base import Live
+from handlers.piper_voice import Voice
 from handlers.tts import AHEAD, TTSHandler
 from utils.bundled_models import resolve_model
 from utils.engine_thread import Emit, EngineThread
@@ -35,23 +35,22 @@ class PiperEngine:
     ) -> None:
         piper = _import_piper()
         self._thread = thread
-        self._voice = _load_voice(piper, find_voice(Path(resolve_model(model_name)).expanduser()))
-        _check_speaker(speaker_id, self._voice.config.num_speakers)
-        self._config = piper.SynthesisConfig(speaker_id=speaker_id, length_scale=length_scale)
-        for _ in self._voice.synthesize("Hello.", self._config):  # warm-up: the first sentence is not slower
-            pass
+        file = find_voice(Path(resolve_model(model_name)).expanduser())
+        self._voice = Voice(piper, file, length_scale, speaker_id)
+        _check_speaker(speaker_id, self._voice.speakers)
+        self._voice.warm_up()
 
     def stream(self, text: str, live: Live) -> Generator[PcmAudio, None, None]:
-        """See `handlers.tts.SpeechEngine`. One piece for each sentence that Piper itself finds in `text`."""
+        """See `handlers.tts.SpeechEngine`."""
         pieces: Iterator[PcmAudio] = self._thread.stream(
             lambda emit, wanted: self._speak(text, wanted, emit), live, room=AHEAD, size=len
         )
         yield from pieces
 
     def _speak(self, text: str, live: Live, emit: Emit[PcmAudio]) -> None:
-        resampler = StreamResampler(self._voice.config.sample_rate, REPLY_RATE)
-        for chunk in self._voice.synthesize(text, self._config):
-            emit(to_pcm(resampler.feed(chunk.audio_float_array)))
+        resampler = StreamResampler(self._voice.sample_rate, REPLY_RATE)
+        for audio in self._voice.speak(text):
+            emit(to_pcm(resampler.feed(audio)))
             if not live():
                 return
         emit(to_pcm(resampler.feed(np.zeros(0, dtype=np.float32), last=True)))
@@ -72,21 +71,6 @@ def find_voice(path: Path) -> Path:
         names = ", ".join(file.name for file in found) or "none"
         raise FileNotFoundError(f"a folder with one Piper voice is needed, its .onnx and .onnx.json; found {names}")
     return found[0]
-
-
-def _load_voice(piper: Any, file: Path) -> Any:
-    """As `PiperVoice.load` does it, but its threads sleep while they have nothing to do.
-
-    Sentences of 15 and 140 letters on two cores that nothing else uses: 73 and 396 ms, not 71 and 421. Beside other
-    work, as of the language model: 133 and 726 ms, not 188 and 1,027.
-    """
-    import onnxruntime
-
-    config = json.loads(Path(f"{file}.json").read_text(encoding="utf-8"))
-    options = onnxruntime.SessionOptions()
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    session = onnxruntime.InferenceSession(str(file), sess_options=options, providers=["CPUExecutionProvider"])
-    return piper.PiperVoice(session=session, config=piper.PiperConfig.from_dict(config))
 
 
 def _import_piper() -> Any:

@@ -9,10 +9,10 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
-import piper
 import pytest
 
 from handlers.piper_tts import PiperTTSHandler, find_voice
+from handlers.piper_voice import Voice
 from utils.bundled_models import resolve_model
 from utils.messages import ReplyEnd, Sentence
 from utils.resampling import resample
@@ -47,13 +47,13 @@ def sing(monkeypatch):
     def sing_in(chunks, on_chunk=lambda number: None, before=()):
         counted = SimpleNamespace(made=0)
 
-        def synthesize(self, text, config):
+        def speak(self, text):
             for chunk in np.array_split(np.concatenate([np.float32(before), tone()]), chunks):
                 counted.made += 1
                 on_chunk(counted.made)
-                yield SimpleNamespace(audio_float_array=chunk)
+                yield chunk
 
-        monkeypatch.setattr(piper.PiperVoice, "synthesize", synthesize)
+        monkeypatch.setattr(Voice, "speak", speak)
         return counted
 
     return sing_in
@@ -101,7 +101,7 @@ def test_nothing_to_speak_is_one_empty_message(engine, open_stage, spoken):
 
 
 def test_a_voice_that_makes_nothing_is_one_empty_message(engine, open_stage, monkeypatch):
-    monkeypatch.setattr(piper.PiperVoice, "synthesize", lambda self, text, config: iter(()))
+    monkeypatch.setattr(Voice, "speak", lambda self, text: iter(()))
     [[message]] = open_stage(PiperTTSHandler, engine).reply(TEXT)
     assert message.ends_sentence
     assert len(message.samples) == 0
