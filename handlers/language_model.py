@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from handlers.base import BaseHandler, Live
 from handlers.language_model_engine import LanguageModelEngine
-from utils.messages import Message, ReplyEnd, Sentence, SpeechStarted, Transcript
+from utils.messages import Message, ReplyEnd, Sentence, SpeechStarted, Transcript, WordsSoFar
 from utils.reply_pieces import Piece, ReplyPieces
 from utils.speakable_text import SpeakableText
 
@@ -17,20 +17,26 @@ class LanguageModelHandler(BaseHandler):
     """Turns a transcript into the sentences of a reply, each given out as soon as it is complete; the first one as soon
     as its first clause is.
 
-    While the user speaks, the model reads what of the prompt is known already. Once the first piece is out it rests
-    until that is heard: the listener waits for the voice, which takes twice as long beside it, and not for more text.
+    While the user speaks, the model reads what of the prompt is known already, words too. Once the first piece is out
+    it rests until that is heard: the listener waits for the voice, which takes twice as long beside it, and not for
+    more text.
     """
 
-    handles = (Transcript, SpeechStarted)
+    handles = (Transcript, SpeechStarted, WordsSoFar)
     engine_type = LanguageModelEngine
 
     def setup(self, engine: LanguageModelEngine) -> None:
         self._engine = engine
         self._session = engine.new_session()
 
-    def process(self, message: Transcript | SpeechStarted, live: Live) -> Iterator[Message]:
+    def process(self, message: Transcript | SpeechStarted | WordsSoFar, live: Live) -> Iterator[Message]:
         if isinstance(message, SpeechStarted):
             self._engine.prefill(self._session, self.context.chat, live)
+        elif isinstance(message, WordsSoFar):
+            ahead, number = self.context.ahead, message.number
+            self._engine.prefill(
+                self._session, self.context.chat, lambda: live() and ahead.wanted(number), message.text
+            )
         else:
             yield from self._reply(message, live)
 

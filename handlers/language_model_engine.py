@@ -99,14 +99,15 @@ class LanguageModelEngine:
         """The reply's text in pieces, as it is generated; ends early when `live` turns false."""
         return self._thread.stream(lambda emit, wanted: self._reply(session, chat, user_text, wanted, emit), live)
 
-    def prefill(self, session: Session, chat: Chat, live: Live) -> None:
-        """Read what of the next prompt is known before the user's words are, into this conversation's cache.
+    def prefill(self, session: Session, chat: Chat, live: Live, words: str | None = None) -> None:
+        """Read what of the next prompt is known before the user's words are, into this conversation's cache; or the
+        prompt of these words, which may prove to be all of them.
 
         Returns when it is read, or soon after `live` turns false; what was read until then is kept. Does nothing
         where caches have a fixed length, or are not kept at all.
         """
         with contextlib.suppress(CancelledError):
-            self._thread.call(lambda: self._read_ahead(session, chat, live), live)
+            self._thread.call(lambda: self._read_ahead(session, chat, live, words), live)
 
     def _reply(self, session: Session, chat: Chat, user_text: str, live: Live, emit: Emit[str]) -> None:
         prompt = self._prompt(chat, user_text)
@@ -154,11 +155,11 @@ class LanguageModelEngine:
             streamer.on_finalized_text(self._tokenizer.decode(output[0, len(prompt) :], skip_special_tokens=True))
 
     @torch.inference_mode()
-    def _read_ahead(self, session: Session, chat: Chat, live: Live) -> None:
+    def _read_ahead(self, session: Session, chat: Chat, live: Live, words: str | None) -> None:
         if not isinstance(self._caches, GrowingCaches):
             return
-        prompts = [self._prompt(chat, probe) for probe in PROBES]
-        known = prompts[0][: common_prefix(*prompts)]
+        prompts = [self._prompt(chat, text) for text in (PROBES if words is None else [words])]
+        known = prompts[0][: common_prefix(prompts[0], prompts[-1])]
         if common_prefix(session.tokens, known) == len(known):
             return  # held already, perhaps with words and a reply that may yet come into the history
         cache = self._caches.prepare(session, known, 0)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from handlers.base import BaseHandler, Live
 from handlers.whisper_engine import RATE, Draft, WhisperEngine
 from utils.interruptions import same_words
-from utils.messages import Message, SpeechPart, SpeechSoFar, Transcript, Utterance
+from utils.messages import Message, SpeechPart, SpeechSoFar, Transcript, Utterance, WordsSoFar
 
 logger = logging.getLogger(__name__)
 
@@ -34,28 +34,31 @@ class WhisperSTTHandler(BaseHandler):
         if message.turn != self._turn:
             self._turn, self._parts, self._draft = message.turn, [], Draft()
         if isinstance(message, SpeechSoFar):
-            self._hear_ahead(message, live)
+            yield from self._hear_ahead(message, live)
         elif isinstance(message, SpeechPart):
             self._parts.append(self._engine.transcribe(message.audio, live, False, self._draft))
             self._draft = Draft()
         else:
             yield from self._answer(message, live)
 
-    def _hear_ahead(self, message: SpeechSoFar, live: Live) -> None:
+    def _hear_ahead(self, message: SpeechSoFar, live: Live) -> Iterator[Message]:
         ahead = self.context.ahead
 
         def wanted() -> bool:
             return live() and ahead.wanted(message.number)
 
         if wanted():
-            self._so_far = (message.number, self._transcribe(message, wanted))
+            text = self._transcribe(message, wanted)
+            self._so_far = (message.number, text)
+            if text:
+                yield WordsSoFar(message.number, message.turn, self._whole(text))
 
     def _answer(self, message: Utterance, live: Live) -> Iterator[Message]:
         doubtful = self.context.turns.doubtful(message.attempt)
         number, text = self._so_far
         if not text or doubtful or message.so_far != number:
             text = self._transcribe(message, live, doubtful)
-        whole = " ".join(part for part in [*self._parts, text] if part)
+        whole = self._whole(text)
         turns = self.context.turns
         if not whole:
             logger.debug("nothing was said in %.2f s of audio", len(message.audio) / RATE)
@@ -69,6 +72,10 @@ class WhisperSTTHandler(BaseHandler):
         elif turns.confirm(message.attempt):
             self._said = whole
             yield Transcript(message.attempt, message.turn, whole)
+
+    def _whole(self, text: str) -> str:
+        """With the parts before it."""
+        return " ".join(part for part in [*self._parts, text] if part)
 
     def _transcribe(self, message: SpeechSoFar | Utterance, live: Live, doubtful: bool = False) -> str:
         began = self.context.clock()

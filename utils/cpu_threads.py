@@ -2,20 +2,22 @@
 
 By default they spin. As soon as anything else wants a core (another program, or this server's own TTS while its LM
 goes on), a spinning thread keeps the one it waits for from running. Threads that sleep at once pay for being woken at
-every operation. Whisper tiny.en in bfloat16, a question of 1.5 s on two cores:
+every operation. GNU's OpenMP lets them sleep at once, whatever GOMP_SPINCOUNT says, where there are more threads than
+cores, and here STT and LM have a pool each: but not with OMP_WAIT_POLICY=ACTIVE, which leaves a thousand spins. A step
+of SmolLM2 in 4 bits, milliseconds on two cores, beside two other pools:
 
-    spins before it sleeps     0        3,000    10,000   no limit
-    quiet cores                432 ms   310      372      321
-    one core busy              573 ms   698      1,479    1,840
+    OMP_WAIT_POLICY     PASSIVE    ACTIVE
+    quiet cores         22         16
+    one core busy       19         27
 
-The language model's steps, whose operations are shorter still, run on fewer threads: `handlers.generation.StepThreads`.
+The other core is seldom busy: a step has one thread while another engine is at work, see `handlers.generation`.
 """
 
 from __future__ import annotations
 
 import os
 
-SPINS = 3_000
+SPINS = 1_000  # with one pool alone 15 ms, 28 with a core busy; 3,000 spins: 13 and 45
 
 
 def let_waiting_threads_sleep() -> None:

@@ -1,7 +1,7 @@
 """The typed messages that the queues between stages carry, and nothing else travels there.
 
     receiver ─ InputAudio, InputGap, InputEnded ─▶ VAD ─ SpeechStarted, SpeechSoFar, SpeechPart, Utterance ─▶ STT
-             ─ SpeechStarted, Transcript ─▶ LM ─ Sentence, ReplyEnd ─▶ TTS ─ ReplyAudio, ReplyEnd ─▶ sender
+             ─ SpeechStarted, WordsSoFar, Transcript ─▶ LM ─ Sentence, ReplyEnd ─▶ TTS ─ ReplyAudio, ReplyEnd ─▶ sender
 
 A stage passes on unchanged, in order, every message it does not handle itself (`InputEnded`, `ReplyEnd`). Every
 message that belongs to a reply carries its `attempt`; whether that attempt is still wanted is asked of
@@ -102,6 +102,16 @@ class Utterance:
 
 
 @dataclass(frozen=True)
+class WordsSoFar:
+    """The words of the turn up to a `SpeechSoFar`, never empty: what they have in common with its transcript is read
+    ahead. number: the `SpeechSoFar`'s."""
+
+    number: int
+    turn: int
+    text: str
+
+
+@dataclass(frozen=True)
 class Transcript:
     """The words of the whole turn, never empty."""
 
@@ -146,7 +156,7 @@ class ReplyEnd:
 
 
 ReplyMessage: TypeAlias = Utterance | Transcript | Sentence | ReplyAudio | ReplyEnd
-InputMessage: TypeAlias = InputEnded | InputAudio | InputGap | SpeechStarted | SpeechSoFar | SpeechPart
+InputMessage: TypeAlias = InputEnded | InputAudio | InputGap | SpeechStarted | SpeechSoFar | WordsSoFar | SpeechPart
 Message: TypeAlias = ConversationStarted | Shutdown | InputMessage | ReplyMessage
 
 

@@ -75,7 +75,8 @@ class Whole:
         self.text = text
         for transcript in self.world.process(self.stt, [message]):
             self.world.records.observe(transcript)
-            self.transcripts.append(transcript)
+            if isinstance(transcript, Transcript):
+                self.transcripts.append(transcript)
 
     def answer_next(self) -> None:
         if not self.transcripts:

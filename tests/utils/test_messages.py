@@ -25,6 +25,7 @@ from utils.messages import (
     SpeechStarted,
     Transcript,
     Utterance,
+    WordsSoFar,
     attempt_of,
 )
 
@@ -35,7 +36,7 @@ OF_A_REPLY = [
 ]  # fmt: skip
 OF_NO_REPLY = [
     ConversationStarted(), Shutdown(), InputEnded(), InputAudio(FLOAT, 0.0), InputGap(0.0), SpeechStarted(1),
-    SpeechPart(1, FLOAT), SpeechSoFar(3, 1, FLOAT),
+    SpeechPart(1, FLOAT), SpeechSoFar(3, 1, FLOAT), WordsSoFar(3, 1, "Hi"),
 ]  # fmt: skip
 
 
