@@ -8,7 +8,6 @@ import torch
 from transformers import StoppingCriteria
 
 from handlers.base import Live
-from utils.engine_thread import EngineThread
 
 
 class StaleCriteria(StoppingCriteria):
@@ -22,27 +21,17 @@ class StaleCriteria(StoppingCriteria):
 
 
 class StepThreads:
-    """A context manager for generating on a CPU: a step, which reads one token, gets half the threads of a prompt while
-    another model is at work.
+    """A context manager for generating on a CPU: a step, which reads one token, gets half the threads of a prompt.
 
-    Its operations are too short to share well, and slow where a thread has to wait for its core. On two cores SmolLM2
-    in 4 bits took 16.7 ms a step on one thread, 12.4 on two; with one of the cores busy, 17.0 and 43.2. tiny.en's
-    decoder in bfloat16 took 10 ms on one thread, 6 on two; with the cores busy, 10 and 25.
+    A step's operations are too short to share well, and the voice wants a core while the text goes on. SmolLM2 in
+    4 bits on two cores: 16.7 ms a step on one thread, 12.4 on two; with one of the cores busy, 17.0 and 43.2. In a
+    server, beside the other models' threads, 17 to 18 on one, 15 to 28 on two.
     """
 
-    def __init__(self, device: str) -> None:
+    def __init__(self, model: torch.nn.Module, device: str) -> None:
         self._all = torch.get_num_threads() if device.startswith("cpu") else 0
-
-    def watch(self, model: torch.nn.Module) -> None:
-        """Choose before each pass of a model that is called with `input_ids`."""
         if self._all:
-            model.register_forward_pre_hook(self._look, with_kwargs=True)
-
-    def choose(self, tokens: int) -> None:
-        """A pass over so many tokens follows."""
-        if self._all:
-            shared = tokens == 1 and not EngineThread.alone()
-            torch.set_num_threads(max(1, self._all // 2) if shared else self._all)
+            model.register_forward_pre_hook(self._choose, with_kwargs=True)
 
     def __enter__(self) -> None:
         """Nothing to do before the first pass."""
@@ -51,8 +40,9 @@ class StepThreads:
         if self._all:
             torch.set_num_threads(self._all)  # threads that begin later take the number they find
 
-    def _look(self, model: torch.nn.Module, inputs: Any, arguments: dict[str, Any]) -> None:
-        self.choose(arguments["input_ids"].shape[1])
+    def _choose(self, model: torch.nn.Module, inputs: Any, arguments: dict[str, Any]) -> None:
+        a_step = arguments["input_ids"].shape[1] == 1
+        torch.set_num_threads(max(1, self._all // 2) if a_step else self._all)
 
 
 def sampling_options(gen_kwargs: dict[str, Any]) -> dict[str, Any]:

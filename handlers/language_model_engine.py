@@ -70,8 +70,7 @@ class LanguageModelEngine:
             .eval()
         )
         quantize_linears(self._model, quantize, device)
-        self._step_threads = StepThreads(device)
-        self._step_threads.watch(self._model)
+        self._step_threads = StepThreads(self._model, device)
         self._gen_kwargs = sampling_options(gen_kwargs)
         self._streams = self._gen_kwargs.get("num_beams", 1) == 1
         self._caches: PromptCaches | None = None

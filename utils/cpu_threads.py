@@ -10,7 +10,7 @@ of SmolLM2 in 4 bits, milliseconds on two cores, beside two other pools:
     quiet cores         22         16
     one core busy       19         27
 
-The other core is seldom busy: a step has one thread while another engine is at work, see `handlers.generation`.
+Steps of one token, whose operations are the shortest, run on fewer threads: `handlers.generation.StepThreads`.
 """
 
 from __future__ import annotations

@@ -44,14 +44,6 @@ def _one(_: object) -> float:
 class EngineThread:
     """Runs jobs one after another on a thread of its own, a daemon: a load that hangs can't keep the process alive."""
 
-    _counting = threading.Lock()
-    _at_work = 0  # of the process's engine threads
-
-    @classmethod
-    def alone(cls) -> bool:
-        """Asked in a job: no other engine is at work just now, so the machine's cores are this one's."""
-        return cls._at_work <= 1
-
     def __init__(self, name: str) -> None:
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._closed = False
@@ -140,15 +132,8 @@ class EngineThread:
 
     def _run(self) -> None:
         while (job := self._jobs.get()) is not None:
-            self._count(+1)
             job()
-            self._count(-1)
             del job  # a job holds its arguments and result: let go of them while waiting for the next
-
-    @classmethod
-    def _count(cls, change: int) -> None:
-        with cls._counting:
-            EngineThread._at_work += change
 
 
 class _Channel(Generic[T]):

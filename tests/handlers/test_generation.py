@@ -27,8 +27,7 @@ def test_a_step_has_half_the_threads_of_a_prompt(device, expected):
         torch.set_num_threads(4)
         try:
             model = _CountsThreads()
-            threads = StepThreads(device)
-            threads.watch(model)
+            threads = StepThreads(model, device)
             for passes in ((7, 1, 1), (3, 1)):
                 with threads:
                     for tokens in passes:
