@@ -251,7 +251,8 @@ class VADHandler(BaseHandler):
 
     def _utterance(self, attempt: int, event: Paused | Stopped, audio: FloatAudio, early: bool = False) -> Utterance:
         turn = self.context.turns.turn_of(attempt)
-        return Utterance(attempt, turn, audio, self._audio.last_voiced_at(event), early)
+        began = self._audio.first_voiced_at(event)
+        return Utterance(attempt, turn, audio, self._audio.last_voiced_at(event), early, began)
 
     def _seal(self, turn: int) -> Iterator[Message]:
         if (audio := self._audio.seal()) is not None:

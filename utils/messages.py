@@ -76,7 +76,8 @@ class Utterance:
     """What the user said since the last `SpeechPart` of this turn, up to the end of the turn.
 
     audio: float32 [n], mono, 16 kHz; last_voiced_at: seconds on the conversation's clock. early: the turn is not over
-    yet, and this may prove not to have been its end.
+    yet, and this may prove not to have been its end. first_voiced_at: where the turn's first voiced frame begins,
+    seconds on the same clock.
     """
 
     attempt: int
@@ -84,6 +85,7 @@ class Utterance:
     audio: FloatAudio
     last_voiced_at: float
     early: bool = False
+    first_voiced_at: float | None = None
 
 
 @dataclass(frozen=True)

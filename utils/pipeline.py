@@ -68,7 +68,7 @@ class Pipeline:
             ],
             chat=self._engine("lm").new_chat(),
             on_finished=on_finished,
-            metrics_file=self._metrics_file,
+            metrics=self._metrics_file,
         )
 
     def close(self) -> bool:
