@@ -34,8 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     report_nothing()
     with StopSignals() as stop, contextlib.ExitStack() as opened:
         try:
-            microphone, speaker = bind(options, opened)
-            serve(options, microphone, speaker, stop, started)
+            serve(options, bind(options, opened), stop, started)
         except Stopped:
             logger.info("stopped while loading")
             end_process(0)  # a load in progress can't be interrupted: its thread goes with the process
@@ -45,31 +44,36 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def bind(options: ServerOptions, opened: contextlib.ExitStack) -> tuple[Listener, Listener]:
-    """Take the ports before anything slow: one that is in use is said at once."""
-    sockets = options.sockets
-    listeners = Listener(sockets.recv_host, sockets.recv_port), Listener(sockets.send_host, sockets.send_port)
-    for listener in listeners:
-        opened.callback(listener.close)
+def bind(options: ServerOptions, opened: contextlib.ExitStack) -> list[Listener]:
+    """Take the ports before anything slow: one that is in use is said at once. Microphone, speaker, perhaps metrics."""
+    sockets, server = options.sockets, options.server
+    wanted = [(sockets.recv_host, sockets.recv_port), (sockets.send_host, sockets.send_port)]
+    if server.metrics_port is not None:
+        wanted.append((server.metrics_host, server.metrics_port))
+    listeners = [opened.enter_context(contextlib.closing(Listener(host, port))) for host, port in wanted]
     if any(listener.public for listener in listeners):
         logger.warning("other machines can reach this server, and nothing authenticates them: use a trusted network")
     return listeners
 
 
-def serve(options: ServerOptions, microphone: Listener, speaker: Listener, stop: StopSignals, started: float) -> None:
+def serve(options: ServerOptions, ports: Sequence[Listener], stop: StopSignals, started: float) -> None:
     """Load the models, then serve clients until a stop is asked for."""
     from utils.pipeline import Pipeline
     from utils.server import Server
+    from utils.watching import Watching
 
-    pipeline = Pipeline(options)
-    pipeline.load(stop.raise_if_requested)
-    server = Server(microphone, speaker, pipeline.conversation)
-    server.listen()
-    logger.info(
-        "ready after %.1f s: microphone on %s:%d, speaker on %s:%d",
-        time.monotonic() - started, microphone.host, microphone.port, speaker.host, speaker.port,
-    )  # fmt: skip
-    server.serve(stop)
+    microphone, speaker, *metrics = ports
+    with contextlib.closing(Watching(options.server, *metrics)) as watching:
+        pipeline = Pipeline(options, watching.sink)
+        pipeline.load(stop.raise_if_requested)
+        server = Server(microphone, speaker, pipeline.conversation)
+        server.listen()
+        watching.start(lambda: server.conversations)
+        logger.info(
+            "ready after %.1f s: microphone on %s:%d, speaker on %s:%d",
+            time.monotonic() - started, microphone.host, microphone.port, speaker.host, speaker.port,
+        )  # fmt: skip
+        server.serve(stop)
     if not pipeline.close():
         logger.warning("an engine was still busy")
         end_process(0)

@@ -30,3 +30,19 @@ class ServerArguments:
     metrics_file: str | None = field(
         default=None, metadata={"help": "Append each turn's figures to this file, a JSON object a line."}
     )
+    metrics_port: int | None = field(
+        default=None,
+        metadata={
+            "help": "Serve the turns' figures to Prometheus on this port, at /metrics; 0 is any free one.",
+            "min": 0,
+            "max": 65535,
+        },
+    )
+    metrics_host: str = field(
+        default="localhost",
+        metadata={
+            "help": "Where to listen for scrapers; 0.0.0.0 is every address.",
+            "pattern": r"\S+",
+            "pattern_help": "a host name or an address",
+        },
+    )

@@ -48,13 +48,22 @@ def summary_table(heading: str, figures: Mapping[str, Mapping[str, float]]) -> s
 @contextlib.contextmanager
 def plot(file: Path, width: float = 8, height: float = 5) -> Iterator[Any]:
     """Axes of width × height inches to draw on, then a PNG; its folder is made."""
+    with plots(file, width, [height]) as (axes,):
+        yield axes
+
+
+@contextlib.contextmanager
+def plots(file: Path, width: float, heights: Sequence[float]) -> Iterator[Sequence[Any]]:
+    """The same with several axes, one below the other, each of its own height."""
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    figure, axes = pyplot.subplots(figsize=(width, height), layout="constrained")
-    yield axes
+    figure, axes = pyplot.subplots(
+        len(heights), figsize=(width, sum(heights)), height_ratios=heights, layout="constrained", squeeze=False
+    )
+    yield axes[:, 0]
     file.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(file, dpi=120)
     pyplot.close(figure)

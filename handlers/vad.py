@@ -262,8 +262,8 @@ class VADHandler(BaseHandler):
 
     def _utterance(self, attempt: int, event: Paused | Stopped, audio: FloatAudio, early: bool = False) -> Utterance:
         turn, ahead = self.context.turns.turn_of(attempt), self._ahead
-        number = None if ahead is None else ahead.number()
-        return Utterance(attempt, turn, audio, self._audio.last_voiced_at(event), early, number)
+        began, ended = self._audio.first_voiced_at(event), self._audio.last_voiced_at(event)
+        return Utterance(attempt, turn, audio, ended, early, began, None if ahead is None else ahead.number())
 
     def _seal(self, turn: int) -> Iterator[Message]:
         if (audio := self._audio.seal()) is not None:

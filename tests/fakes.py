@@ -105,10 +105,14 @@ class RunningStage:
 
 
 class FakePosition:
-    """A playing position that a test moves: `heard_samples` of 44.1 kHz audio have been heard."""
+    """A playing position that a test moves: `heard_samples` of 44.1 kHz audio have been heard; `ends`: of it, clock."""
 
-    def __init__(self, heard_samples: int = 0) -> None:
+    def __init__(self, heard_samples: int = 0, ends: float = 0.0) -> None:
         self.heard_samples = heard_samples
+        self.ends = ends
 
     def heard(self, now: float) -> int:
         return self.heard_samples
+
+    def ends_at(self) -> float:
+        return self.ends

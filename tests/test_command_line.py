@@ -34,6 +34,8 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
         (["--chat_size", "many"], "--chat_size needs a whole number, not 'many'"),
         (["--recv_port"], "--recv_port needs a value"),
         (["--recv_port", "5", "--send_port", "5"], "--recv_port and --send_port must differ, both are 5"),
+        (["--recv_port", "5", "--metrics_port", "5"], "--recv_port and --metrics_port must differ, both are 5"),
+        (["--metrics_port", "70000"], "--metrics_port must be at most 65535, not 70000"),
         (["--stt_gen_nonsense", "3"], "--stt_gen_nonsense: the model's generate() has no option 'nonsense'"),
         (["--lm_gen_top_p", "many"], "--lm_gen_top_p needs a number, not 'many'"),
         (["--tts", "foo"], "--tts must be one of parler, piper, not 'foo'"),
@@ -60,10 +62,11 @@ def test_broken_json_names_its_line(tmp_path):
     assert result.stderr.count("\n") == 1
 
 
-def test_a_port_in_use_is_one_line_and_status_1():
+@pytest.mark.parametrize("option", ["--recv_port", "--metrics_port"])
+def test_a_port_in_use_is_one_line_and_status_1(option):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        result = run("--recv_port", str(port))
+        result = run(*ports(), option, str(port))
     assert result.returncode == 1
     line = f"port {port} on localhost is in use: stop the other program, or choose another port"
     assert result.stderr == f"s2s_pipeline.py: error: {line}\n"
@@ -102,7 +105,7 @@ def test_help_is_quick_to_import():
         "from utils.server_options import read_server_options\n"
         "try: read_server_options(['--help'])\n"
         "except SystemExit as end: assert end.code == 0\n"
-        "heavy = {'torch', 'transformers', 'numpy', 'parler_tts'} & set(sys.modules)\n"
+        "heavy = {'torch', 'transformers', 'numpy', 'parler_tts', 'prometheus_client'} & set(sys.modules)\n"
         "assert not heavy, heavy"
     )
     result = subprocess.run(

@@ -166,7 +166,7 @@ def test_metrics_are_one_object_a_turn(server):
         "turn", "commit_ms", "stt_ms", "lm_first_sentence_ms", "tts_first_audio_ms",
         "between_stages_ms", "voice_to_voice_ms",
         "reply_audio_ms", "interrupted", "interrupted_at_ms", "false_interruptions", "end_of_turn_score",
-        "speculative_attempts", "speculation_hit", "underruns", "begun_ms",
+        "speculative_attempts", "speculation_hit", "underruns", "begun_ms", "failed", "moments",
     }  # fmt: skip
     for turn in answered[: len(QUESTIONS)]:
         stages = [turn[k] for k in ("begun_ms", "stt_ms", "lm_first_sentence_ms", "tts_first_audio_ms")]

@@ -12,7 +12,7 @@ import pytest
 
 from tests.client_process import ignore_interrupts
 from tests.server_process import ServerProcess
-from utils.local_server import ROOT
+from utils.local_server import ROOT, free_ports
 
 STORY = "Tell me a long story about a dog."
 END_S = 5.0
@@ -30,7 +30,9 @@ def assert_left_nothing(server: ServerProcess, seconds: float) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("moment", ["loading", "idle", "listening", "thinking", "speaking", "client gone"])
 def test_a_signal_ends_it_in_good_order(say, number, moment):
-    with ServerProcess("--log_level", "debug", wait=moment != "loading") as server:
+    (metrics_port,) = free_ports(1)
+    options = ["--log_level", "debug", "--metrics_port", str(metrics_port)]
+    with ServerProcess(*options, wait=moment != "loading") as server:
         if moment == "loading":
             server.wait_for(server.log, lambda log: any("VAD ready" in line for line in log))
         elif moment != "idle":
@@ -50,6 +52,7 @@ def test_a_signal_ends_it_in_good_order(say, number, moment):
             client.leave()
         assert status == 0
         assert_left_nothing(server, seconds)
+        socket.create_server(("127.0.0.1", metrics_port)).close()
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,7 @@ def test_questions_are_heard_and_answers_are_played(tmp_path, server, say, trans
     assert (status, output) == (0, "")
     begin = ["microphone: default", "speaker: default", f"connected to localhost:{server.microphone_port}"]
     assert errors.splitlines()[:3] == begin
-    assert set(errors.splitlines()[3:]) <= {"heard", "listening", "speaking"}  # and nothing of ALSA's
+    assert set(errors.splitlines()[3:]) <= {"heard", "listening", "speaking", "thinking"}  # and nothing of ALSA's
 
 
 def test_a_missing_package_is_named(monkeypatch, tmp_path):
@@ -131,7 +131,7 @@ def test_a_device_that_disappears_is_waited_for(tmp_path, server, say, card, mom
     assert status == 0
     assert errors.count("gone") == 1
     assert errors.splitlines()[lost:][:2] == ["microphone: default", "speaker: default"]
-    assert set(errors.splitlines()[lost + 3 :]) <= {"heard", "listening", "speaking"}
+    assert set(errors.splitlines()[lost + 3 :]) <= {"heard", "listening", "speaking", "thinking"}
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import socket
 import time
+import urllib.request
 
 import numpy as np
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
+from benchmarks.timeline import main, read
 from tests.server_process import ServerProcess
 from tests.spoken import assert_understood, words
 from tests.waiting import wait_until
@@ -20,7 +24,8 @@ RATE = 16_000
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
     metrics = tmp_path_factory.mktemp("metrics") / "turns.jsonl"
-    with ServerProcess("--log_level", "debug", "--metrics_file", str(metrics)) as running:
+    options = ["--log_level", "debug", "--metrics_file", str(metrics), "--metrics_port", "0"]
+    with ServerProcess(*options) as running:
         running.metrics = metrics
         yield running
 
@@ -125,6 +130,76 @@ def test_a_question_that_sounds_complete_is_scored_so(server, say):
     assert turn["end_of_turn_score"] > 0.5
     assert turn["interrupted"]  # the client has left
     assert turn["interrupted_at_ms"] is not None
+
+
+def scrape(server: ServerProcess) -> dict[tuple[str, str], float]:
+    """(name, its label's value) → value of all that the server exports."""
+    address = next(line.rpartition(" ")[2] for line in server.log if "metrics on http://" in line)
+    with urllib.request.urlopen(address, timeout=10) as response:
+        text = response.read().decode()
+    assert not any(word in text.lower() for word in ("france", "story", "dog", "127.0.0.1"))  # nothing of who said what
+    return {
+        (sample.name, *sample.labels.values()): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def test_what_was_measured_can_be_scraped(server):
+    """After all the turns of this file: the port says in sum what the metrics file says turn by turn."""
+    found, written = scrape(server), turns(server)
+    for outcome in ("answered", "interrupted", "failed", "unanswered"):
+        assert found["s2s_turns_total", outcome] == sum(outcome_of(turn) == outcome for turn in written)
+    assert found["s2s_turns_total", "interrupted"] >= 3
+    for name, figure in (("false_interruptions", "false_interruptions"), ("underruns", "underruns")):
+        assert found[f"s2s_{name}_total",] == sum(turn[figure] for turn in written)
+    assert found["s2s_false_interruptions_total",] >= 4
+    assert found["s2s_speculative_attempts_total",] == sum(turn["speculative_attempts"] for turn in written)
+    assert found["s2s_speculation_hits_total",] == sum(turn["speculation_hit"] for turn in written)
+    waits = [turn["voice_to_voice_ms"] / 1_000 for turn in written if turn["voice_to_voice_ms"] is not None]
+    assert found["s2s_voice_to_voice_seconds_count",] == len(waits)
+    assert found["s2s_voice_to_voice_seconds_sum",] == pytest.approx(sum(waits))
+    transcripts = [turn["stt_ms"] / 1_000 for turn in written if turn["stt_ms"] is not None]
+    assert found["s2s_stage_seconds_sum", "stt"] == pytest.approx(sum(transcripts))
+
+
+def outcome_of(turn: dict) -> str:
+    if turn["failed"]:
+        return "failed"
+    return "interrupted" if turn["interrupted"] else "unanswered" if turn["voice_to_voice_ms"] is None else "answered"
+
+
+def test_scrapers_that_hang_do_not_disturb_who_talks(server, say):
+    ended = len(turns(server))
+    port = int(next(line for line in server.log if "metrics on http://" in line).rpartition(":")[2].partition("/")[0])
+    hanging = [socket.create_connection(("127.0.0.1", port), timeout=10) for _ in range(40)]
+    with server.connect() as client:
+        wait_until(lambda: scrape(server)["s2s_conversations",] == 1, "the conversation to be counted")
+        client.say(say(QUESTION))
+        client.end_input()
+        assert client.wait_end(60)
+    assert next_turn(server, ended)["voice_to_voice_ms"] is not None
+    wait_until(lambda: scrape(server)["s2s_conversations",] == 0, "its end to be counted")
+    for scraper in hanging:
+        scraper.close()
+
+
+def test_all_of_it_can_be_drawn(server, tmp_path):
+    """The timeline of every conversation of this file, from what the real server wrote."""
+    picture = tmp_path / "turn.png"
+    conversations = read(server.metrics)
+    assert sum(map(len, conversations)) == len(turns(server))
+    for number, drawn in enumerate(conversations, 1):
+        assert main([str(server.metrics), "-o", str(picture), "--conversation", str(number)]) == 0
+        assert picture.read_bytes().startswith(b"\x89PNG")
+        picture.unlink()
+        for turn in drawn:
+            moments = turn.moments
+            assert moments.spoke_from < moments.spoke_until <= moments.first_byte <= moments.heard_until
+            assert len(moments.holds) >= turn.metrics.false_interruptions
+            assert len(moments.begun_early) == turn.metrics.speculative_attempts
+    together = [turn for drawn in conversations for turn in drawn]
+    assert any(turn.moments.cancelled and turn.moments.holds for turn in together)
 
 
 def test_half_duplex_hears_nothing_while_it_speaks(say):

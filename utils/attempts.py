@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 KEPT_AFTER_END = 16  # ended attempts whose state can still be asked for (late messages, logs)
 
@@ -39,6 +39,7 @@ class Ended:
 
     heard: the listener heard some of it. superseded: its words live on in the next attempt. false_interruptions: how
     often it was held and went on. continues_in: the older attempt that goes on in its place, for it answers the same.
+    holds: (from, to) of each time it was held, seconds on the clock; the last one may have lasted until its end.
     """
 
     attempt: int
@@ -48,6 +49,7 @@ class Ended:
     superseded: bool
     false_interruptions: int = 0
     continues_in: int | None = None
+    holds: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass
@@ -66,6 +68,7 @@ class Attempt:
     false_interruptions: int = 0
     playing_since: float = float("-inf")  # clock: since the last hold
     plays_until: float = float("-inf")  # clock: what was sent of it is heard until then
+    holds: list[tuple[float, float]] = field(default_factory=list)  # clock: (from, to), those that are over
 
 
 class AttemptTable:

@@ -11,6 +11,7 @@ from utils.client_backoff import Backoff
 from utils.client_connection import ServerAddress, ServerConnection, Stop, connect, wait_or_stop
 from utils.client_conversation import Conversation, Sink, Source
 from utils.client_errors import ServerUnavailable
+from utils.client_state import ConversationState
 from utils.client_status import StatusLine
 from utils.stop_signals import Stopped
 
@@ -76,9 +77,10 @@ class ClientSession:
         Stopped where nothing has begun, what `check` raises, and OSError where the sink can't be written to.
         """
         outcome = self._first_taken(Backoff(), patience_s)
+        state = ConversationState(self._clock)
         with contextlib.suppress(Stopped):
             while self._sink.playing:
-                self._show()
+                self._show(state, 0)
                 self._tick()
         return outcome
 
@@ -101,12 +103,13 @@ class ClientSession:
 
     def _converse(self, connection: ServerConnection) -> Outcome:
         conversation = Conversation(connection, self._source, self._sink)
+        state = ConversationState(self._clock)
         started = self._clock()
         conversation.start()
         try:
             while not conversation.ended.is_set():
                 if self._clock() - started > REFUSED_WITHIN_S:
-                    self._show()
+                    self._show(state, conversation.received_bytes)
                 self._tick()
         except Stopped:
             pass
@@ -128,7 +131,7 @@ class ClientSession:
         self._check()
         self._wait(TICK_S, self._stop)
 
-    def _show(self) -> None:
+    def _show(self, state: ConversationState, received_bytes: int) -> None:
         self._status.notice(f"connected to {self._server}")
-        state = "speaking" if self._sink.playing else "heard" if self._source.heard else "listening"
-        self._status.show(state, self._source.level)
+        now = state.look(self._source.heard, self._sink.playing, received_bytes)
+        self._status.show(now, self._source.level)

@@ -4,32 +4,45 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 import shutil
+from collections.abc import Mapping
 from typing import TextIO
+
+from utils.client_state import ClientState
 
 METER_CELLS = 10
 METER_FLOOR_DBFS = -60.0
+COLOURS: Mapping[ClientState, str] = {
+    ClientState.LISTENING: "\x1b[32m",  # green: your turn
+    ClientState.HEARD: "\x1b[1;36m",  # bright cyan
+    ClientState.THINKING: "\x1b[33m",  # yellow: wait
+    ClientState.SPEAKING: "\x1b[1;35m",  # bright magenta
+}
+PLAIN = "\x1b[0m"
 
 
 class StatusLine:
     """Notices, which stay, and the status, which is written over.
 
-    stream: None shows nothing. quiet: nothing stays, and nothing is shown off a terminal.
+    stream: None shows nothing. quiet: nothing stays, and nothing is shown off a terminal. environment: says whether a
+    terminal is to be written to in colour.
     """
 
-    def __init__(self, stream: TextIO | None, quiet: bool = False) -> None:
+    def __init__(self, stream: TextIO | None, quiet: bool = False, environment: Mapping[str, str] = os.environ) -> None:
         self._stream = stream
         self._quiet = quiet
         self._on_terminal = stream is not None and stream.isatty()
+        self._in_colour = self._on_terminal and wants_colour(environment)
         self._width = 0  # characters of the line to write over
         self._notice = ""
-        self._state = ""
+        self._state: ClientState | None = None
 
     def notice(self, text: str) -> None:
         """Something has happened. The same again is not repeated."""
         if text == self._notice:
             return
-        self._notice, self._state = text, ""
+        self._notice, self._state = text, None
         if self._quiet:
             self._overwrite(text)
         elif self._on_terminal:
@@ -39,12 +52,12 @@ class StatusLine:
         else:
             self._write(text + "\n")
 
-    def show(self, state: str, level: float) -> None:
+    def show(self, state: ClientState, level: float) -> None:
         """What is going on, and how loud the microphone is (dBFS)."""
         if self._on_terminal:
-            self._overwrite(f"{state:<9} [{meter(level)}]")
+            self._overwrite(f"{state.value:<9} [{meter(level)}]", COLOURS[state] if self._in_colour else "")
         elif state != self._state and not self._quiet:
-            self._write(state + "\n")
+            self._write(state.value + "\n")
         self._state = state
 
     def close(self) -> None:
@@ -54,11 +67,12 @@ class StatusLine:
             self._write("\r")
             self._width = 0
 
-    def _overwrite(self, text: str) -> None:
+    def _overwrite(self, text: str, colour: str = "") -> None:
         if not self._on_terminal:
             return
         text = text[: shutil.get_terminal_size().columns - 1]  # a line that wraps can't be written over
-        self._write("\r" + text.ljust(self._width))
+        written = text.ljust(self._width)
+        self._write(f"\r{colour}{written}{PLAIN}" if colour else f"\r{written}")
         self._width = len(text)
 
     def _write(self, text: str) -> None:
@@ -67,6 +81,11 @@ class StatusLine:
         with contextlib.suppress(OSError, ValueError):  # closed, or its reader gone: the conversation goes on
             self._stream.write(text)
             self._stream.flush()
+
+
+def wants_colour(environment: Mapping[str, str]) -> bool:
+    """As https://no-color.org has it; and a terminal that is dumb, or does not say what it is, may know none."""
+    return not environment.get("NO_COLOR") and environment.get("TERM", "dumb") != "dumb"
 
 
 def meter(level: float) -> str:

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from utils.chat import Chat
 from utils.context import Context
 from utils.messages import ConversationStarted
-from utils.metrics import MetricsFile
+from utils.metrics import MetricsSink
 from utils.stage_queue import StageQueue
 from utils.transcript_output import TranscriptOutput
 from utils.turn_records import TurnRecords
@@ -77,7 +77,7 @@ class Conversation:
         stages: Sequence[LoadedStage],
         chat: Chat,
         on_finished: Callable[[], None],
-        metrics_file: MetricsFile | None = None,
+        metrics: MetricsSink | None = None,
         output: TranscriptOutput | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -85,7 +85,7 @@ class Conversation:
         self.finished = threading.Event()
         self._hanging_up = threading.Lock()  # the sender and the server may find out at the same time
         self._on_finished = on_finished
-        self._records = TurnRecords(chat, output or TranscriptOutput(), clock, metrics_file)
+        self._records = TurnRecords(chat, output or TranscriptOutput(), clock, metrics)
         self._turns = Turns(self._records.ended, clock)
         self._queues = [StageQueue(QUEUE_CAPACITY, self._turns.live) for _ in stages]
         for queue in self._queues:

@@ -19,6 +19,8 @@ SAYS_NOTHING_ITSELF = {
     "configs/bundled.json": "CPU, no model hub: the models that come with the installation",
     "configs/gpu.json": "the recommended usage on a GPU",
     "configs/mac.json": "an Apple GPU",
+    "dashboards/speech_to_speech.json": "for Grafana: what a server exports with --metrics_port",
+    "docs/timeline.png": "a conversation, drawn by benchmarks/timeline.py",
     "pyproject.toml": "ruff, mypy, pytest; the project itself is run from its folder, not installed",
     "requirements.txt": "the server",
     "requirements-bundled.txt": "the bundled models, pinned by hash",

@@ -1,14 +1,22 @@
-"""A turn's figures: one latency line for people, one JSON object a line for programs (`--metrics_file`)."""
+"""A turn's figures: one latency line for people, one JSON object a line for programs (`--metrics_file`), and sinks."""
 
 from __future__ import annotations
 
 import json
 import logging
 import threading
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Protocol
+
+from utils.turn_moments import Moments
 
 logger = logging.getLogger(__name__)
+
+# answered: to its end. interrupted: the user spoke over it, or hung up. failed: a stage broke. unanswered: the
+# conversation ended before a reply began, or the reply was empty.
+OUTCOMES = ("answered", "interrupted", "failed", "unanswered")
 
 
 @dataclass(frozen=True)
@@ -28,7 +36,8 @@ class TurnMetrics:
     0 to 1; None where that was not judged.
     speculative_attempts: how many attempts were begun in a pause, before the turn was over. speculation_hit: the reply
     is that of one of them; its stages run within the silence window, so that they and the window add up to more than
-    voice_to_voice_ms. underruns: how often the listener had heard everything before more was there.
+    voice_to_voice_ms. underruns: how often the listener had heard everything before more was there. failed: a stage
+    broke, and the reply ended early or there was none. moments: when what happened, as absolute times.
     """
 
     turn: int
@@ -47,6 +56,17 @@ class TurnMetrics:
     speculation_hit: bool = False
     underruns: int = 0
     begun_ms: float | None = None
+    failed: bool = False
+    moments: Moments | None = None
+
+    @property
+    def outcome(self) -> str:
+        """What became of the turn: one of OUTCOMES."""
+        if self.failed:
+            return "failed"
+        if self.interrupted:
+            return "interrupted"
+        return "unanswered" if self.voice_to_voice_ms is None else "answered"
 
 
 def latency_line(metrics: TurnMetrics) -> str:
@@ -66,6 +86,31 @@ def latency_line(metrics: TurnMetrics) -> str:
         parts[-1] += " (begun before the turn was over)"
     interrupted = " (interrupted)" if metrics.interrupted else ""
     return f"LATENCY: turn {metrics.turn}: {', '.join(parts)}; reply {metrics.reply_audio_ms / 1000:.1f} s{interrupted}"
+
+
+class MetricsSink(Protocol):
+    """Where the figures of turns go. Safe to use from several conversations; never keeps one waiting."""
+
+    def write(self, metrics: TurnMetrics) -> None:
+        """A turn is over. Raises nothing."""
+
+    def close(self) -> None:
+        """No more turns follow."""
+
+
+class MetricsSinks:
+    """Several sinks as one."""
+
+    def __init__(self, sinks: Sequence[MetricsSink]) -> None:
+        self._sinks = sinks
+
+    def write(self, metrics: TurnMetrics) -> None:
+        for sink in self._sinks:
+            sink.write(metrics)
+
+    def close(self) -> None:
+        for sink in self._sinks:
+            sink.close()
 
 
 class MetricsFile:

@@ -18,7 +18,7 @@ from utils.conversation import Connections, Conversation, LoadedStage
 from utils.devices import DeviceUnavailable, resolve_device
 from utils.engine_thread import EngineThread
 from utils.load_errors import LoadError, load_error
-from utils.metrics import MetricsFile
+from utils.metrics import MetricsSink
 from utils.model_hub import go_offline, hub_problem
 from utils.option_parser import import_by_name
 from utils.progress import progress
@@ -37,14 +37,13 @@ CheckStop = Callable[[], None]
 class Pipeline:
     """The loaded stages of one process. `conversation` is what a server makes its conversations with."""
 
-    def __init__(self, options: ServerOptions) -> None:
-        """Opens the metrics file (OSError where it can't be written); loads nothing yet."""
+    def __init__(self, options: ServerOptions, metrics: MetricsSink | None = None) -> None:
+        """Loads nothing yet. metrics: takes every conversation's turns."""
         self._options = options
         self._stages: list[LoadedStage] = []
         self._threads: dict[str, EngineThread] = {}
         self._hub_problem: str | None = None
-        path = options.server.metrics_file
-        self._metrics_file = MetricsFile(path) if path else None
+        self._metrics = metrics
 
     def load(self, check_stop: CheckStop) -> None:
         """Load every model, each on its engine's thread. Raises LoadError, or whatever `check_stop` raises."""
@@ -68,13 +67,11 @@ class Pipeline:
             ],
             chat=self._engine("lm").new_chat(),
             on_finished=on_finished,
-            metrics_file=self._metrics_file,
+            metrics=self._metrics,
         )
 
     def close(self) -> bool:
         """End the engines' threads. False: one was still busy."""
-        if self._metrics_file is not None:
-            self._metrics_file.close()
         deadline = time.monotonic() + CLOSE_S
         ended = [thread.close(max(0.0, deadline - time.monotonic())) for thread in self._threads.values()]
         return all(ended)

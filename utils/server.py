@@ -55,6 +55,11 @@ class Server:
         for listening in speaker.sockets:
             self._watch(listening, 4, partial(self._accept_speaker, listening))
 
+    @property
+    def conversations(self) -> int:
+        """How many there are just now. Any thread."""
+        return len(self._conversations)
+
     def listen(self) -> None:
         """From here on clients can connect. Raises PortUnavailable."""
         self._microphone.listen()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -57,8 +58,7 @@ def server_options(values: Mapping[str, Any]) -> ServerOptions:
     classes = [ServerArguments, SocketArguments, *chosen]
     _refuse_other_backends(values, classes, backends)
     options = ServerOptions(*map(_checked_generation, read_options(classes, values)))
-    if options.sockets.recv_port == options.sockets.send_port != 0:
-        raise OptionError(f"--recv_port and --send_port must differ, both are {options.sockets.recv_port}")
+    _refuse_equal_ports(options)
     return options
 
 
@@ -66,6 +66,14 @@ def all_dataclasses() -> list[type]:
     """The dataclasses of the server's options, every backend's among them."""
     backends = discover_backends()
     return [ServerArguments, SocketArguments, *(cls for part in PARTS for cls in backends[part].values())]
+
+
+def _refuse_equal_ports(options: ServerOptions) -> None:
+    sockets, metrics_port = options.sockets, options.server.metrics_port
+    ports = {"recv_port": sockets.recv_port, "send_port": sockets.send_port, "metrics_port": metrics_port}
+    for (one, port), (other, same) in itertools.combinations(ports.items(), 2):
+        if port == same and port:
+            raise OptionError(f"--{one} and --{other} must differ, both are {port}")
 
 
 def _checked_generation(arguments: Any) -> Any:

@@ -30,6 +30,7 @@ class TurnAudio:
         self._spoken = 0  # samples up to here hold the words of those, without the padding
         self._extending = False  # the speech now continues a turn: its audio joins on to what was taken
         self._unanswered: FloatAudio | None = None  # 16 kHz: said, but nobody has heard an answer yet
+        self._first_voiced_at: float | None = None  # clock; None until it is asked for
 
     @property
     def extending(self) -> bool:
@@ -61,6 +62,7 @@ class TurnAudio:
         self._extending = extends
         if not extends:
             self._unanswered = None
+            self._first_voiced_at = None
 
     def so_far(self, speech: Paused | Stopped) -> FloatAudio:
         """All that was said in this turn and is not ahead already."""
@@ -73,6 +75,12 @@ class TurnAudio:
     def last_voiced_at(self, speech: Paused | Stopped) -> float:
         """When the last voiced frame was over: seconds on the conversation's clock."""
         return self.timeline.time_of(self._ends(speech)[1])
+
+    def first_voiced_at(self, speech: Paused | Split | Stopped) -> float:
+        """When the first voiced frame of the turn began: seconds on the conversation's clock."""
+        if self._first_voiced_at is None:
+            self._first_voiced_at = self.timeline.time_of(speech.start * self._frame)
+        return self._first_voiced_at
 
     def take(self, speech: Stopped) -> FloatAudio:
         """The same as `so_far`: from now on it is taken, and unanswered."""
@@ -88,6 +96,7 @@ class TurnAudio:
     def split(self, speech: Split) -> FloatAudio:
         """A part of a long speech, which goes ahead; the speech extends it."""
         audio = self._cut(speech.start * self._frame, speech.end * self._frame)
+        self.first_voiced_at(speech)  # what follows begins later
         self._taken = self._spoken = speech.end * self._frame
         self._extending = True
         return audio

@@ -8,15 +8,17 @@ model made), the lines on stdout and the metrics.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from utils.chat import Chat, SpokenSentence, heard_text
 from utils.interruptions import is_backchannel, is_echo
-from utils.messages import Message, ReplyAudio, Sentence, Transcript, Utterance
-from utils.metrics import MetricsFile, TurnMetrics, latency_line
+from utils.messages import Message, ReplyAudio, ReplyEnd, Sentence, Transcript, Utterance
+from utils.metrics import MetricsSink, TurnMetrics, latency_line
 from utils.transcript_output import TranscriptOutput
+from utils.turn_moments import Beginning, moments
 from utils.turns import Ended, State
 from utils.wire_protocol import REPLY_RATE
 
@@ -26,6 +28,9 @@ class PlayingPosition(Protocol):
 
     def heard(self, now: float) -> int:
         """Samples of this reply that have been heard."""
+
+    def ends_at(self) -> float:
+        """When all that was sent has been heard: seconds on the clock."""
 
 
 HANDED_OVER: dict[type, str] = {
@@ -57,6 +62,11 @@ class _Record:
     unshown: str = ""  # the pieces of a sentence whose last one has not begun
     position: PlayingPosition | None = None
     heard_when_ended: int | None = None
+    first_voiced_at: float | None = None
+    early_begins: list[float] = field(default_factory=list)  # its own, and those of attempts that it followed
+    heard_until: float | None = None
+    cancelled_at: float | None = None
+    failed: bool = False  # a stage broke
 
     def goes_on_for(self, younger: _Record, now: float) -> None:
         """The user has made a sound since, and said the same: the turn is as long as the younger one knows."""
@@ -79,18 +89,21 @@ class TurnRecords:
         chat: Chat,
         output: TranscriptOutput,
         clock: Callable[[], float],
-        metrics_file: MetricsFile | None = None,
+        metrics: MetricsSink | None = None,
+        unix_clock: Callable[[], float] = time.time,
     ) -> None:
         self._chat = chat
         self._output = output
         self._clock = clock
-        self._metrics_file = metrics_file
+        self._sink = metrics
+        self._beginning = Beginning(clock(), unix_clock())
         self._lock = threading.Lock()
         self._voice_changed = threading.Condition(self._lock)
         self._records: dict[int, _Record] = {}
         self._unreported: list[tuple[Ended, _Record]] = []
         self._unanswered = ""  # words of a superseded attempt that the next one has not answered yet
         self._early_attempts = 0  # superseded ones of the turn that waits for its answer
+        self._early_begins: list[float] = []  # when these were begun
 
     # --- reported by the stages
 
@@ -99,7 +112,9 @@ class TurnRecords:
         now = self._clock()
         with self._lock:
             if isinstance(message, Utterance):
-                self._records[message.attempt] = _Record(message.last_voiced_at, now, now, message.early)
+                begun = _Record(message.last_voiced_at, now, now, message.early)
+                begun.first_voiced_at, begun.early_begins = message.first_voiced_at, [now] * message.early
+                self._records[message.attempt] = begun
                 return
             record = self._records.get(getattr(message, "attempt", -1))
             if record is None:
@@ -113,6 +128,8 @@ class TurnRecords:
                 self._voice_changed.notify_all()
                 if len(message.samples):
                     record.first_audio_at = record.first_audio_at or now
+            elif isinstance(message, ReplyEnd):
+                record.failed = record.failed or message.failed
 
     def taken(self, message: Message) -> None:
         """A stage begins on `message`: note how long it waited, once for each kind."""
@@ -164,6 +181,7 @@ class TurnRecords:
             record.first_byte_at, record.position = self._clock(), position
             text, self._unanswered = record.user_text, ""
             record.early_attempts, self._early_attempts = self._early_attempts + record.early, 0
+            record.early_begins, self._early_begins = self._early_begins + record.early_begins, []
         self._output.user(text)
 
     def sentence_starts(self, attempt: int, text: str, goes_on: bool = False) -> None:
@@ -206,14 +224,18 @@ class TurnRecords:
                 return
             if ended.superseded:
                 self._early_attempts += record.early
+                self._early_begins += record.early_begins
                 self._unanswered = record.user_text or self._unanswered
                 if (older := self._records.get(ended.continues_in or 0)) is not None:
                     older.goes_on_for(record, self._clock())
                 return
             record.heard_when_ended = self._heard(ended, record)
+            record.heard_until = None if record.position is None else record.position.ends_at()
+            record.cancelled_at = self._clock() if _interrupted(ended) else None
             if record.first_byte_at is None:  # unanswered: its words may be those of an attempt it superseded
                 record.user_text, self._unanswered = record.user_text or self._unanswered, ""
                 record.early_attempts, self._early_attempts = self._early_attempts + record.early, 0
+                record.early_begins, self._early_begins = self._early_begins + record.early_begins, []
             self._unreported.append((ended, record))
         if record.user_text:
             reply = heard_text(record.sentences, record.heard_when_ended) if record.sentences else ""
@@ -224,7 +246,7 @@ class TurnRecords:
         with self._lock:
             unreported, self._unreported = self._unreported, []
         for ended, record in unreported:
-            if record.user_text:
+            if record.user_text or record.failed:
                 self._report(ended, record)
 
     def close(self) -> None:
@@ -241,14 +263,14 @@ class TurnRecords:
         return record.position.heard(self._clock())
 
     def _report(self, ended: Ended, record: _Record) -> None:
-        if record.first_byte_at is None:
+        if record.first_byte_at is None and record.user_text:
             self._output.user(record.user_text)
         if record.unshown.strip():
             self._output.assistant(record.unshown)
-        metrics = _metrics(ended, record)
+        metrics = _metrics(ended, record, self._beginning)
         self._output.latency(latency_line(metrics))
-        if self._metrics_file is not None:
-            self._metrics_file.write(metrics)
+        if self._sink is not None:
+            self._sink.write(metrics)
 
 
 def _interrupted(ended: Ended) -> bool:
@@ -259,7 +281,7 @@ def _between(start: float | None, end: float | None) -> float | None:
     return None if start is None or end is None else round(max(0.0, end - start) * 1000, 1)
 
 
-def _metrics(ended: Ended, record: _Record) -> TurnMetrics:
+def _metrics(ended: Ended, record: _Record, beginning: Beginning) -> TurnMetrics:
     begins = [record.first_audio_at, record.committed_at, record.settled_at]  # it may be ready before it is wanted
     ready_at = None if record.first_audio_at is None else max(moment for moment in begins if moment is not None)
     last_leg = _between(ready_at, record.first_byte_at)
@@ -281,6 +303,8 @@ def _metrics(ended: Ended, record: _Record) -> TurnMetrics:
         speculation_hit=record.early,
         underruns=record.underruns,
         begun_ms=_between(record.last_voiced_at, record.begun_at),
+        failed=record.failed,
+        moments=moments(record, ended, beginning),
     )
 
 

@@ -332,6 +332,8 @@ class Turns:
         )
         heard = self._attempts.heard()
         if heard is not None and hold != (heard.state is State.HELD):
+            if not hold:
+                heard.holds.append((heard.playing_since, self._clock()))
             heard.state = State.HELD if hold else State.PLAYING
             heard.playing_since = self._clock()
             heard.false_interruptions += not hold
@@ -359,6 +361,8 @@ class Turns:
             self._end(older, State.CANCELLED, superseded=True)
 
     def _end(self, attempt: Attempt, state: State, superseded: bool = False, continues_in: int | None = None) -> None:
+        if attempt.state is State.HELD:
+            attempt.holds.append((attempt.playing_since, self._clock()))
         attempt.state = state
         self._on_end(
             Ended(
@@ -369,6 +373,7 @@ class Turns:
                 superseded,
                 attempt.false_interruptions,
                 continues_in,
+                tuple(attempt.holds),
             )
         )
 

@@ -222,6 +222,9 @@ def answered(world: Surroundings, attempt: int) -> None:
         def heard(self, now):
             return 0
 
+        def ends_at(self):
+            return world.clock()
+
     world.turns.commit(attempt)
     world.records.turn_over(world.turns.number_of(attempt), None)
     world.turns.play(attempt)
@@ -235,7 +238,7 @@ def metrics_of(world: Surroundings, attempt: int):
     class File:
         write = staticmethod(written.append)
 
-    world.records._metrics_file = File()
+    world.records._sink = File()
     answered(world, attempt)
     return written
 

@@ -140,6 +140,19 @@ def test_what_goes_on_is_shown():
     assert world.lines == ["connected to box:12345", "speaking", "heard"]
 
 
+def test_who_has_spoken_is_waited_with():
+    world = World((30.0, b""))
+    source = FakeSource(endless=True)
+    source.heard = True
+
+    def check() -> None:
+        source.heard = world.now < 3.0
+
+    with pytest.raises(Stopped):
+        world.session(FakeSink(), source, check).run_for_ever()
+    assert world.lines[:4] == ["connected to box:12345", "heard", "thinking", "listening"]
+
+
 def test_a_stop_in_a_conversation_ends_it():
     world = World((1e9, b"abcd"), stop_at=2.0)
     with pytest.raises(Stopped):

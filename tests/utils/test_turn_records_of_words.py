@@ -174,8 +174,8 @@ def test_the_chat_holds_what_was_heard(sentences, heard_s):
 
 def test_the_figures_are_those_of_the_clock(tmp_path):
     clock, file = FakeClock(50.0), MetricsFile(tmp_path / "turns.jsonl")
-    records = TurnRecords(Chat(4), TranscriptOutput(io.StringIO()), clock, file)
-    turns, position = Turns(records.ended, clock), FakePosition(REPLY_RATE // 2)
+    records = TurnRecords(Chat(4), TranscriptOutput(io.StringIO()), clock, file, lambda: 1e9)
+    turns, position = Turns(records.ended, clock), FakePosition(REPLY_RATE // 2, ends=53.0)
     turns.subscribe(records.report)
     attempt = turns.begin()
     turns.commit(attempt)
@@ -206,13 +206,18 @@ def test_the_figures_are_those_of_the_clock(tmp_path):
         "turn": 1, "commit_ms": 250.0, "stt_ms": 125.0, "lm_first_sentence_ms": 500.0, "tts_first_audio_ms": 1_125.0,
         "between_stages_ms": 62.5 + 125 + 250 + 500, "voice_to_voice_ms": 2_500.0, "reply_audio_ms": 1_000.0,
         "interrupted": True, "interrupted_at_ms": 500.0, "false_interruptions": 0, "end_of_turn_score": None,
-            "speculative_attempts": 0, "speculation_hit": False, "underruns": 0, "begun_ms": 250.0,
+        "speculative_attempts": 0, "speculation_hit": False, "underruns": 0, "begun_ms": 250.0, "failed": False,
+        "moments": {
+            "conversation_at": 1e9, "spoke_from": None, "spoke_until": 0.0, "begun_early": [], "begun": 0.25,
+            "committed": 0.25, "transcript": 0.375, "first_sentence": 0.875, "first_audio": 2.0, "first_byte": 2.5,
+            "heard_until": 3.0, "holds": [[5.5, 5.5]], "cancelled": 5.5,
+        },
     }  # fmt: skip
 
 
 def test_an_attempt_that_was_superseded_is_not_measured(tmp_path):
     world, file = Words(), MetricsFile(tmp_path / "turns.jsonl")
-    world.records._metrics_file = file
+    world.records._sink = file
     world.heard_as("One")
     speak_over(world.turns)
     world.answer(world.heard_as("One two."), "Three.")

@@ -27,19 +27,25 @@ def playing(turns: Turns) -> int:
 
 def test_a_reply_from_beginning_to_end():
     ended: list[Ended] = []
-    turns = Turns(ended.append)
+    clock = FakeClock()
+    turns = Turns(ended.append, clock)
     attempt = turns.begin()
     assert turns.state(attempt) is State.PREPARING
     assert turns.commit(attempt)
     assert turns.state(attempt) is State.COMMITTED
     assert turns.play(attempt)
+    held = clock()
     turns.doubt(True)
     assert turns.state(attempt) is State.HELD
+    clock.advance(0.5)
     turns.doubt(False)
     assert turns.state(attempt) is State.PLAYING
+    clock.advance(2)
     assert turns.finish(attempt)
     assert turns.state(attempt) is State.DONE
-    assert ended == [Ended(attempt, 1, State.DONE, heard=True, superseded=False, false_interruptions=1)]
+    assert ended == [
+        Ended(attempt, 1, State.DONE, heard=True, superseded=False, false_interruptions=1, holds=((held, held + 0.5),))
+    ]
     assert not turns.live(attempt)
 
 
@@ -58,9 +64,11 @@ def test_speech_before_the_first_byte_extends_the_turn():
 
 def test_speech_during_a_reply_holds_it_and_its_words_interrupt_it():
     ended: list[Ended] = []
-    turns = Turns(ended.append)
+    clock = FakeClock()
+    turns = Turns(ended.append, clock)
     first = playing(turns)
     assert turns.user_speaks() is Speech.INTERRUPTS
+    clock.advance(0.7)
     assert turns.state(first) is State.HELD
     second = turns.begin()
     assert turns.doubtful(second)
@@ -69,7 +77,8 @@ def test_speech_during_a_reply_holds_it_and_its_words_interrupt_it():
     assert turns.state(first) is State.HELD
     assert not ended
     assert turns.confirm(second)
-    assert ended == [Ended(first, 1, State.CANCELLED, heard=True, superseded=False)]
+    held = ((clock() - 0.7, clock()),)
+    assert ended == [Ended(first, 1, State.CANCELLED, heard=True, superseded=False, holds=held)]
     assert turns.state(second) is State.COMMITTED
     assert turns.turn_of(second) == 2
 

@@ -1,0 +1,46 @@
+"""Where a server's figures go, as its options say: to a file, to a port that is scraped, to both or nowhere."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from arguments.server_arguments import ServerArguments
+from utils.listening import Listener
+from utils.metrics import MetricsFile, MetricsSink, MetricsSinks
+
+logger = logging.getLogger(__name__)
+
+
+class Watching:
+    """start → close. sink: takes every turn."""
+
+    def __init__(self, options: ServerArguments, port: Listener | None = None) -> None:
+        """port: bound, where metrics are to be scraped. OSError where the file can't be written."""
+        sinks: list[MetricsSink] = []
+        self._port = self._exported = None
+        if options.metrics_file is not None:
+            sinks.append(MetricsFile(options.metrics_file))
+        if port is not None:
+            from utils.exported_metrics import ExportedMetrics  # only where it is asked for
+            from utils.metrics_port import MetricsPort
+
+            self._exported = ExportedMetrics({"stt": options.stt, "lm": options.lm, "tts": options.tts})
+            self._port = MetricsPort(port, self._exported.text)
+            self._address = f"http://{port.host}:{port.port}/metrics"
+            sinks.append(self._exported)
+        self.sink = MetricsSinks(sinks)
+
+    def start(self, conversations: Callable[[], int]) -> None:
+        """Let the port be scraped. conversations: how many there are just now. Raises PortUnavailable."""
+        if self._port is None or self._exported is None:
+            return
+        self._exported.watch_conversations(conversations)
+        self._port.start()
+        logger.info("metrics on %s", self._address)
+
+    def close(self) -> None:
+        """The server has ended: no thread is left, and no port or file open."""
+        if self._port is not None:
+            self._port.close()
+        self.sink.close()
