@@ -17,9 +17,9 @@ import numpy as np
 from utils.messages import FloatAudio
 
 RESERVE_S = 0.01  # what is left in the queue at its emptiest, so that it does not run out at every hitch
-SLACK_S = 0.01  # so much more than that is left alone: the canceller minds a shift more than a late echo
+SLACK_S = 0.01  # so much more, and a block, is left alone: the canceller minds a shift more than a late echo
 JUMP_S = 0.08  # and so much more is dropped at once: a device stood still, and its echo has moved as well
-PERIOD_S = 2.0  # at its emptiest in so long; the blocks' pattern repeats several times in it
+PERIOD_S = 2.0  # at its emptiest in so long, but for a block: two kinds of blocks may take longer to fall together
 DELAYS = 101  # whose median is the delay: the sound systems' own figures scatter by tens of milliseconds
 
 
@@ -32,6 +32,7 @@ class FarEnd:
         self._samples = np.zeros(0, dtype=np.float32)
         self._audible_until = 0.0  # when the last sample of the queue sounds
         self._to_drop = 0  # samples, one a frame
+        self._block = 0  # samples that came at once, at the most
         self._lowest = math.inf  # samples left in this period, at the fewest
         self._frames_left = self._period
         self._echo_after: deque[float] = deque(maxlen=DELAYS)
@@ -48,6 +49,7 @@ class FarEnd:
         """Take what was handed to the speaker: float32 [n]. audible_until: when its last sample sounds, seconds."""
         self._samples = np.concatenate([self._samples, samples])
         self._audible_until = audible_until
+        self._block = max(self._block, len(samples))
 
     def lost(self) -> None:
         """Some of what was played did not come here: begin anew."""
@@ -85,12 +87,12 @@ class FarEnd:
             self._look_back()
 
     def _look_back(self) -> None:
-        excess = int(self._lowest - RESERVE_S * self._rate)
+        excess = int(self._lowest - RESERVE_S * self._rate) - self._block
+        self._begin_period()
         if excess > JUMP_S * self._rate:
             self._drop(excess)
-            excess = 0
-        self._begin_period()
-        self._to_drop = excess if excess > SLACK_S * self._rate else 0
+        elif excess > SLACK_S * self._rate:
+            self._to_drop = excess
 
     def _begin_period(self) -> None:
         self._to_drop, self._lowest, self._frames_left = 0, math.inf, self._period
