@@ -14,7 +14,7 @@ from tests.server_process import ServerProcess
 from tests.sound_card import RATE, SoundCard
 from tests.waiting import wait_until
 
-TURN_S = 60.0  # of a busy machine; a quiet one needs a tenth
+TURN_S = 30.0  # of a busy machine; a quiet one needs a tenth
 STORY = "Tell me a long story about a dog and a cat."
 
 
