@@ -1,4 +1,4 @@
-"""The client: sends the microphone to the server and plays what it answers. Needs numpy and sounddevice only.
+"""The client: sends the microphone to the server and plays what it answers. Needs neither torch nor transformers.
 
 python listen_and_play.py --host SERVER [--input question.wav] [--output reply.wav] [--option value …]
 """
