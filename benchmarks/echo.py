@@ -4,7 +4,7 @@ python -m benchmarks.echo [--conditions 20:6,200:20] [--live 20:6,200:6] [--turn
 
 Conditions are DELAY_MS:ATTENUATION_DB of the way from speaker to microphone, with a little reverberation. Two tables:
 
-    in a synthetic room, the client's canceller alone, over three spoken replies:
+    in a synthetic room, the client's cancelling alone, over three spoken replies:
       ERLE            echo in the microphone ÷ what is left of it, dB; in the first second of the first reply as well
       voiced          milliseconds of what is left that the server's VAD takes for speech
       question        a question said over the replies: how much quieter it comes out, dB
@@ -42,10 +42,12 @@ from tests.server_process import ServerProcess
 from tests.sound_card import Echo, SoundCard
 from tests.spoken import words
 from utils.bundled_voice import BundledVoice
+from utils.echo_cancellation import EchoCancellation
 from utils.messages import FloatAudio
 from utils.rooms import echo_of, level_db
+from utils.sound_blocks import SoundBlock
 from utils.webrtc_audio import RATE, load_canceller
-from utils.wire_protocol import FULL_SCALE, encode, to_pcm
+from utils.wire_protocol import encode, to_pcm
 
 REPLIES = (
     "The capital of France is Paris, which lies on the river Seine.",
@@ -56,6 +58,7 @@ OVER_S = 4.0  # from the first reply's beginning to the question that is said ov
 NOISE = 1e-4  # of the room, -80 dBFS
 VOICED = 0.3  # the server's --thresh
 MOST_WRONG = 0.25
+BLOCK_S = 0.02
 CONDITIONS = ",".join(f"{delay}:{attenuation}" for delay in (20, 60, 120, 200) for attenuation in (0, 6, 12, 20))
 Condition = tuple[float, float]
 
@@ -154,13 +157,15 @@ def cancel(condition: Condition, voice: BundledVoice, silero: SileroModel) -> Ca
 
 
 def cleaned(far: FloatAudio, near: FloatAudio) -> FloatAudio:
-    """float32 [n] without the echo of float32 [n], up to 10 ms shorter; the canceller is told no delay."""
-    canceller, frame = load_canceller(), RATE // 100
-    out = bytearray()
-    for start in range(0, len(near) - frame + 1, frame):
-        mine, theirs = (encode(to_pcm(audio[start : start + frame])) for audio in (near, far))
-        out += canceller.process(mine, theirs, 0)
-    return np.frombuffer(bytes(out), dtype="<i2").astype(np.float32) / np.float32(FULL_SCALE)
+    """float32 [n] without the echo of float32 [n], up to 20 ms shorter, as the client does it. No delay is reported."""
+    cancellation, out = EchoCancellation(load_canceller()), []
+    size = round(BLOCK_S * RATE)
+    for start in range(0, len(near) - size + 1, size):
+        arrived = (start + size) / RATE
+        played, captured = (encode(to_pcm(audio[start : start + size])) for audio in (far, near))
+        cancellation.played(SoundBlock(played, RATE, start, arrived, delay_s=0.0))
+        out.append(cancellation.cancel(SoundBlock(captured, RATE, start, arrived, delay_s=0.0)))
+    return np.concatenate(out)
 
 
 def voiced_ms(audio: FloatAudio, silero: SileroModel) -> float:

@@ -9,6 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
+from utils.echo_residue import ResidueGate
 from utils.far_end import FarEnd
 from utils.messages import FloatAudio
 from utils.sound_blocks import JoinedBlocks, SoundBlock
@@ -49,6 +50,7 @@ class EchoCancellation:
         self._lock = threading.Lock()
         self._playing, self._capturing = JoinedBlocks(self.rate), JoinedBlocks(self.rate)
         self._far = FarEnd(self.rate, self._frame)
+        self._gate = ResidueGate()
         self._near = np.zeros(0, dtype=np.float32)  # captured, less than a frame
 
     def played(self, block: SoundBlock) -> None:
@@ -78,7 +80,7 @@ class EchoCancellation:
         far = self._far.take(captured_until)
         delay_ms = max(0, min(MOST_DELAY_MS, round(self._far.delay_s * 1_000) - TOLD_LESS_MS))
         clean = self._canceller.process(encode(to_pcm(near)), encode(to_pcm(far)), delay_ms)
-        return np.frombuffer(clean, dtype="<i2").astype(np.float32) / np.float32(FULL_SCALE)
+        return self._gate.feed(near, np.frombuffer(clean, dtype="<i2").astype(np.float32) / np.float32(FULL_SCALE))
 
     def _catch_up(self, moment: float, since: float) -> None:
         """Take what was played before `moment`, and no more, so that a thread that is late changes nothing."""

@@ -9,8 +9,11 @@ import numpy as np
 import pytest
 
 from tests.waiting import DEADLINE_S
+from utils.echo_cancellation import EchoCancellation
 from utils.local_server import ROOT
 from utils.rooms import echo_of, level_db
+from utils.sinc_resampler import resample_whole
+from utils.sound_blocks import SoundBlock
 from utils.webrtc_audio import RATE, load_canceller
 from utils.wire_protocol import encode, to_pcm
 
@@ -21,6 +24,8 @@ NOISE_DB = -80.0
 LEAST_ERLE_DB = 20.0  # 55 to 69 were measured at all delays to 400 ms
 ENDS = """
 import threading
+from utils.sinc_resampler import resample_whole
+from utils.sound_blocks import SoundBlock
 from utils.webrtc_audio import load_canceller
 print(len(load_canceller().process(bytes(320), bytes(320), 40)), threading.active_count())
 """
@@ -72,3 +77,31 @@ def test_it_ends_with_its_process():
     command = [sys.executable, "-W", "error", "-c", ENDS]
     ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=DEADLINE_S, check=False)
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, "320 1\n", "")
+
+
+@pytest.mark.parametrize("millionths", [-200, 0, 200])
+def test_it_cancels_between_two_sound_cards_with_clocks_of_their_own(far, millionths):
+    """A speaker at 44.1 kHz and a microphone at 16 kHz, in blocks of 1,024 samples that come up to 30 ms late."""
+    far = np.concatenate([np.zeros(4 * RATE, dtype=np.float32), far])
+    late = np.random.default_rng(0).uniform(0, 0.03, 2_000)
+    own = np.arange(len(far)) / RATE * (1 + millionths / 1e6)  # when the microphone's samples are captured
+    echo = np.interp(own, np.arange(len(far)) / RATE, echo_of(far, 50 + 20, 6, RATE)).astype(np.float32)
+    playing = blocks_of(resample_whole(far, RATE, 44_100), 44_100, 0.0, 0.05, 1.0, late)
+    capturing = blocks_of(echo + noise(len(far)), RATE, 1_024 / RATE + 0.03, 0.03, 1 + millionths / 1e6, late[::-1])
+    cancellation, heard = EchoCancellation(load_canceller()), []
+    for block in sorted([*playing, *capturing], key=lambda block: block.arrived):
+        if block.rate == RATE:
+            heard.append(cancellation.cancel(block))
+        else:
+            cancellation.played(block)
+    assert level_db(echo) - level_db(np.concatenate(heard)) > LEAST_ERLE_DB
+
+
+def blocks_of(audio, rate: int, first_s: float, delay_s: float, pace: float, late: np.ndarray) -> list[SoundBlock]:
+    """Blocks of 1,024 samples; the first is due at `first_s`, none comes before the one before it."""
+    starts = range(0, len(audio) - 1_023, 1_024)
+    arrivals = [first_s + start / rate * pace + float(late[index]) for index, start in enumerate(starts)]
+    return [
+        SoundBlock(encode(to_pcm(audio[start : start + 1_024])), rate, start, arrived, delay_s)
+        for start, arrived in zip(starts, np.maximum.accumulate(arrivals), strict=True)
+    ]
