@@ -1,4 +1,4 @@
-"""The client: sends the microphone to the server and plays what it answers. Needs numpy and sounddevice only.
+"""The client: sends the microphone to the server and plays what it answers. Needs neither torch nor transformers.
 
 python listen_and_play.py --host SERVER [--input question.wav] [--output reply.wav] [--option value …]
 """
@@ -77,8 +77,8 @@ def converse(options: ClientArguments, sound: Sound, stop: StopSignals) -> int:
         if not once(options):
             talk_for_ever(sound.opened, lambda ends: session(ends).run_for_ever(), status, stop)
         with sound.opened() as ends:
-            for device in ends.devices:
-                status.notice(str(device))
+            for line in ends.notices:
+                status.notice(line)
             outcome = session(ends).run_once(options.connect_timeout_s)
     return summarize(options, outcome, stop.requested)
 

@@ -49,11 +49,18 @@ class ClientArguments:
         default=None, metadata={"help": "The speaker: its number in --list_devices, or a part of its name."}
     )
     list_devices: bool = field(default=False, metadata={"help": "List the microphones and speakers, then end."})
-    mute_while_playing: bool = field(
-        default=True,
+    echo_cancellation: str = field(
+        default="auto",
         metadata={
-            "help": "Send nothing while a reply plays, or the assistant would hear itself through the loudspeaker. "
-            "With headphones say false: then you can interrupt it."
+            "help": "Take the reply out of what the microphone hears of it, so that you can interrupt: auto where "
+            "livekit is installed, on or not at all, or off, for headphones.",
+            "choices": ("auto", "on", "off"),
+        },
+    )
+    mute_while_playing: bool | None = field(
+        default=None,
+        metadata={
+            "help": "Send nothing while a reply plays; none: only where the echo should be cancelled and can't be."
         },
     )
     connect_timeout_s: float = field(

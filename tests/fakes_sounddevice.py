@@ -33,6 +33,7 @@ class FakeDevice:
     rates: tuple[int, ...] | None = None
     hostapi: int = 0
     refuses_to_start: bool = False
+    reports_times: bool = True
 
 
 @dataclass
@@ -85,10 +86,20 @@ class FakeStream:
         if not self.active:
             return
         try:
-            self.callback(memoryview(buffer), len(buffer) // BYTES, SimpleNamespace(), SimpleNamespace())
+            self.callback(
+                memoryview(buffer), len(buffer) // BYTES, self._times(len(buffer) // BYTES), SimpleNamespace()
+            )
         except BaseException:
             self.active = False
             raise
+
+    def _times(self, frames: int) -> SimpleNamespace:
+        """PortAudio's: all zero where the device reports none."""
+        if not self.device.reports_times:
+            return SimpleNamespace(currentTime=0.0, inputBufferAdcTime=0.0, outputBufferDacTime=0.0)
+        now = time.monotonic()
+        captured = now - frames / self.samplerate - self.latency
+        return SimpleNamespace(currentTime=now, inputBufferAdcTime=captured, outputBufferDacTime=now + self.latency)
 
     def _run(self) -> None:
         due = time.monotonic()

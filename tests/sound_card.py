@@ -4,6 +4,7 @@ records. The real client, with the real sounddevice and PortAudio, finds it as t
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -16,6 +17,8 @@ from pathlib import Path
 import numpy as np
 
 from tests.waiting import DEADLINE_S, wait_until
+from utils.rooms import LiveEcho
+from utils.wire_protocol import encode, to_pcm
 
 RATE = 16_000  # of what is spoken and recorded here, Hz; PulseAudio resamples to and from the devices' own
 ORPHAN_S = 300  # the daemon ends by itself, after so long without a client, where a test was killed
@@ -127,12 +130,52 @@ class SoundCard:
         return {name: value for name, value in rest.items() if name not in other} | own | {"LC_ALL": "C"}
 
 
+class Echo:
+    """A context manager: the speaker stands near the microphone, which hears it so much later and more quietly.
+
+    What the card's own path takes, some 0.1 s, comes on top of the delay.
+    """
+
+    def __init__(self, card: SoundCard, delay_ms: float, attenuation_db: float) -> None:
+        self._card = card
+        self._room = LiveEcho(delay_ms, attenuation_db, RATE)
+
+    def __enter__(self) -> Echo:
+        commands = (["parec", "--device=speaker.monitor", *RAW], ["pacat", "--playback", "--device=mic", *RAW])
+        self._parec, self._pacat = (
+            subprocess.Popen(command, env=self._card.environment, stdin=stdin, stdout=stdout, stderr=subprocess.DEVNULL)
+            for command, stdin, stdout in zip(commands, (None, subprocess.PIPE), (subprocess.PIPE, None), strict=True)
+        )
+        self._thread = threading.Thread(target=self._reflect, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._parec.kill()
+        self._parec.wait()
+        self._thread.join(DEADLINE_S)
+        self._pacat.kill()
+        self._pacat.wait()
+
+    def _reflect(self) -> None:
+        assert self._parec.stdout is not None
+        assert self._pacat.stdin is not None
+        half = b""
+        with self._parec.stdout as heard, self._pacat.stdin as said, contextlib.suppress(BrokenPipeError):
+            while data := half + os.read(heard.fileno(), 65_536):
+                whole = len(data) // 2 * 2
+                half = data[whole:]
+                block = np.frombuffer(data[:whole], dtype="<i2").astype(np.float32) / 32_768
+                said.write(encode(to_pcm(self._room.feed(block))))
+                said.flush()
+
+
 class Recording:
     """What the speaker plays. Made by `SoundCard.record`."""
 
-    def __init__(self, environment: dict[str, str]) -> None:
+    def __init__(self, environment: dict[str, str], device: str = "speaker.monitor") -> None:
         self._parec = subprocess.Popen(
-            ["parec", "--device=speaker.monitor", *RAW],
+            ["parec", f"--device={device}", *RAW],
             env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         self._changed = threading.Condition()

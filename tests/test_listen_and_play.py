@@ -193,6 +193,50 @@ def test_with_a_sound_card_it_talks_reconnects_and_ends(tmp_path):
     assert "Traceback" not in errors
 
 
+NO_LIVEKIT = "raise ModuleNotFoundError('No module named livekit', name='livekit')"
+MUTED = (
+    "no echo cancellation: livekit is missing (pip install -r requirements-client.txt); "
+    "the microphone is muted while a reply plays"
+)
+
+
+def test_without_the_echo_canceller_it_says_so_once_and_goes_on(tmp_path, server):
+    with Client(tmp_path, *server.options, sounddevice=CLOCKED, livekit=NO_LIVEKIT) as client:
+        side = server.accept()
+        assert side.read(2_048) == bytes(2_048)
+        side.reply(bytes(88_200 * 60))
+        client.wait_for("speaking")
+        client.interrupt()
+        status, _, errors = client.end(END_S)
+    assert status == 0
+    assert errors.splitlines()[2] == MUTED
+    assert errors.count("livekit") == 1
+
+
+@pytest.mark.parametrize(
+    ("source", "says"),
+    [
+        (NO_LIVEKIT, "livekit is missing (pip install -r requirements-client.txt)"),
+        ("raise OSError('no library\\nfor this system')", "livekit can't be loaded: no library for this system"),
+    ],
+)
+def test_an_echo_canceller_that_is_insisted_on_and_missing_is_one_line(tmp_path, source, says):
+    with Client(tmp_path, "--echo_cancellation", "on", sounddevice=CLOCKED, livekit=source) as client:
+        status, output, errors = client.end()
+    assert (status, output, errors) == (1, "", f"listen_and_play.py: error: no echo cancellation: {says}\n")
+
+
+def test_the_echo_canceller_is_not_loaded_for_headphones(tmp_path, server):
+    options = [*server.options, "--echo_cancellation", "off"]
+    with Client(tmp_path, *options, sounddevice=CLOCKED, livekit=POISON) as client:
+        side = server.accept()
+        side.reply(bytes(88_200 * 60))
+        client.wait_for("speaking")
+        assert side.read(2 * 16_000 * 2) == bytes(2 * 16_000 * 2)  # it goes on sending while it plays
+        client.interrupt()
+        assert client.end(END_S)[0] == 0
+
+
 def test_a_question_from_a_file_and_its_answer_aloud(tmp_path, question, server):
     with Client(tmp_path, *server.options, "--input", question, sounddevice=CLOCKED) as client:
         side = server.accept()
@@ -219,6 +263,7 @@ def test_the_microphone_s_answer_into_a_file(tmp_path, server):
         (["--input", "sounddevice.py", "--output", "r.wav"], 1, "not a WAV file"),
         (["--input", "question.wav", "--output", "no/r.wav"], 1, "no/r.wav: No such file"),
         (["--send_port", "0"], 2, "--send_port"),
+        (["--echo_cancellation", "perhaps"], 2, "--echo_cancellation"),
         (["--volume", "11"], 2, "unknown option --volume"),
         (["--input_device", "piano"], 1, "no microphone matches 'piano'"),
         (["--output_device", "7"], 1, "no speaker matches '7'"),
@@ -268,7 +313,7 @@ def test_hyphens_in_an_option_s_name_are_accepted(word, meant):
     assert underscored(word) == meant
 
 
-def test_a_client_needs_numpy_and_sounddevice_only():
+def test_a_client_needs_neither_torch_nor_transformers():
     lines = (ROOT / "requirements-client.txt").read_text().splitlines()
     names = [re.match(r"[\w-]+", line)[0] for line in lines if line and not line.startswith("#")]
-    assert names == ["numpy", "sounddevice"]
+    assert names == ["numpy", "sounddevice", "livekit"]

@@ -17,9 +17,11 @@ import numpy as np
 from utils.capture_buffer import CaptureBuffer
 from utils.client_devices import CALLED, Kind, find_device, one_line
 from utils.client_errors import SoundError
+from utils.echo_cancellation import EchoCancellation
 from utils.messages import FloatAudio
 from utils.playback_buffer import SAMPLE_BYTES, PlaybackBuffer
 from utils.sinc_resampler import SincResampler
+from utils.sound_blocks import SoundBlock
 from utils.wire_protocol import FULL_SCALE, encode, to_pcm
 
 MOST_PLAYBACK_S = 300  # a server that doesn't pace sends a whole reply at once; then its socket has to wait
@@ -30,6 +32,7 @@ SPEECH_DBFS = -45.0  # louder is somebody speaking, for the status line only
 SPEECH_HOLD_S = 0.6  # between two words it still is
 COMMON_RATES = (48_000, 44_100)  # tried last: every sound card knows one of them
 MOST_SILENT_S = 5.0  # a device that has not called for so long, and for four blocks, has gone
+MOST_DELAY_S = 2.0  # between a callback and the air; a sound system that reports more is mistaken
 TICK_S = 0.1
 
 Clock = Callable[[], float]
@@ -46,6 +49,7 @@ class AudioStream:
         self._kind = kind
         self._device = device
         self._clock = clock
+        self._moved = 0  # samples so far
         self.block = block
         self.name = str(sound.query_devices(device)["name"])
 
@@ -77,6 +81,21 @@ class AudioStream:
         except self._sound.PortAudioError as error:
             raise SoundError(f"the {CALLED[self._kind]} {self.name!r} can't start: {one_line(error)}") from error
 
+    def sound_block(self, data: Any, when: Any) -> SoundBlock:
+        """A copy of what a callback moves. Call it once in each. when: PortAudio's times."""
+        block = SoundBlock(bytes(data), self.rate, self._moved, self._called_at, self._delay_s(when))
+        self._moved = block.end
+        return block
+
+    def _delay_s(self, when: Any) -> float:
+        """Between this callback and the air, as reported now, or else when the stream was opened."""
+        if self._kind == "output":
+            delay = when.outputBufferDacTime - when.currentTime
+        else:
+            delay = when.currentTime - when.inputBufferAdcTime - self.block / self.rate
+        reported = when.currentTime > 0 and abs(delay) < MOST_DELAY_S
+        return max(0.0, delay) if reported else self.latency_s
+
     def stop(self) -> None:
         """At once, without playing what is left."""
         self._stream.abort(ignore_errors=True)
@@ -107,10 +126,13 @@ class AudioStream:
 
 
 class Speaker:
-    """A sink that plays. rate: of what is written, Hz."""
+    """A sink that plays. rate: of what is written, Hz. echo: is told what is played."""
 
-    def __init__(self, stream: AudioStream, rate: int, clock: Clock = time.monotonic) -> None:
+    def __init__(
+        self, stream: AudioStream, rate: int, clock: Clock = time.monotonic, echo: EchoCancellation | None = None
+    ) -> None:
         self._stream = stream
+        self._echo = echo
         self._clock = clock
         self.name = stream.name
         self._last_played = -math.inf
@@ -158,23 +180,37 @@ class Speaker:
     def _callback(self, outdata: Any, frames: int, when: Any, status: Any) -> None:
         if self._buffer.read_into(outdata):
             self._last_played = self._clock()
+        if self._echo is not None:
+            self._echo.played(self._stream.sound_block(outdata, when))
 
 
 class Microphone:
-    """A source that listens. rate: of what is sent, Hz. muted: asked block by block whether to send nothing."""
+    """A source that listens. rate: of what is sent, Hz. muted: asked block by block whether to send nothing.
+
+    echo: takes out of it what is played meanwhile.
+    """
 
     def __init__(
-        self, stream: AudioStream, rate: int, muted: Callable[[], bool] = lambda: False, clock: Clock = time.monotonic
+        self,
+        stream: AudioStream,
+        rate: int,
+        muted: Callable[[], bool] = lambda: False,
+        clock: Clock = time.monotonic,
+        echo: EchoCancellation | None = None,
     ) -> None:
         self._stream = stream
         self._muted = muted
+        self._echo = echo
         self._clock = clock
         self.name = stream.name
         self._level = -math.inf
         self._spoke = -math.inf
-        stream.open(rate, self._callback)
-        self._resampler = None if stream.rate == rate else SincResampler(stream.rate, rate)
-        self._captured = CaptureBuffer(math.ceil(MOST_CAPTURE_S * stream.rate / stream.block))
+        stream.open(rate if echo is None else echo.rate, self._callback)
+        heard_rate = stream.rate if echo is None else echo.rate
+        self._resampler = None if heard_rate == rate else SincResampler(heard_rate, rate)
+        self._captured: CaptureBuffer[SoundBlock] = CaptureBuffer(
+            math.ceil(MOST_CAPTURE_S * stream.rate / stream.block)
+        )
 
     @property
     def heard(self) -> bool:
@@ -211,15 +247,15 @@ class Microphone:
             block = self._captured.get(TICK_S)
             if block is None:
                 continue
-            samples = _from_bytes(block)
+            samples = block.samples if self._echo is None else self._echo.cancel(block)
             if self._muted():
                 self._level = self._spoke = -math.inf
                 continue
             self._measure(samples)
             if self._resampler is not None:
-                block = _to_bytes(self._resampler.feed(samples))
-            if block:
-                yield block
+                samples = self._resampler.feed(samples)
+            if len(samples):
+                yield _to_bytes(samples)
 
     def _measure(self, samples: FloatAudio) -> None:
         power = float(np.mean(np.square(samples))) if len(samples) else 0.0
@@ -228,7 +264,7 @@ class Microphone:
             self._spoke = self._clock()
 
     def _callback(self, indata: Any, frames: int, when: Any, status: Any) -> None:
-        self._captured.put(indata)
+        self._captured.put(self._stream.sound_block(indata, when))
 
 
 def open_stream(sound: Any, kind: Kind, wanted: str | None, block: int) -> AudioStream:

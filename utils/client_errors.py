@@ -17,3 +17,7 @@ class SoundError(ClientError):
 
 class WavError(ClientError):
     """A file is no WAV file, or of a kind that is not read here."""
+
+
+class EchoCancellationMissing(ClientError):
+    """What cancels the echo is not installed, or can't be loaded. The text says why."""

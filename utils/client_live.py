@@ -35,8 +35,8 @@ def talk_for_ever(
             with opened() as ends:
                 ever_opened = True
                 opened_at = clock()
-                for device in ends.devices:
-                    status.notice(str(device))
+                for line in ends.notices:
+                    status.notice(line)
                 try:
                     converse(ends)
                 except SoundError as loss:  # said before the devices are closed: that may hang

@@ -11,9 +11,10 @@ import pytest
 from arguments.client_arguments import ClientArguments
 from tests.fakes_sounddevice import FakeDevice, FakeSoundDevice
 from utils.client_audio import Microphone, Speaker
-from utils.client_ends import open_ends
-from utils.client_errors import SoundError
+from utils.client_ends import open_ends, plan_echo
+from utils.client_errors import EchoCancellationMissing, SoundError
 from utils.client_files import FileSink, FileSource
+from utils.echo_cancellation import TOLD_LESS_MS
 
 
 @pytest.fixture
@@ -62,7 +63,8 @@ def test_each_file_replaces_its_side_only(question, tmp_path, opened, has_input,
 @pytest.mark.parametrize("mute", [True, False])
 def test_the_microphone_is_muted_while_a_reply_plays(opened, mute):
     sound = FakeSoundDevice()
-    ends = open_ends(ClientArguments(mute_while_playing=mute, list_play_chunk_size=64), opened, lambda: sound)
+    options = ClientArguments(mute_while_playing=mute, echo_cancellation="off", list_play_chunk_size=64)
+    ends = open_ends(options, opened, lambda: sound)
     stopping = threading.Event()
     blocks = ends.source.blocks(stopping)
     sound.microphone.capture(b"\x01\x01" * 64)
@@ -86,8 +88,9 @@ def test_with_the_reply_in_a_file_nothing_is_muted(tmp_path, opened):
 def test_devices_rates_and_block_are_those_of_the_options(opened):
     sound = FakeSoundDevice(FakeDevice("Mic A", inputs=1), FakeDevice("Mic B", inputs=1), FakeDevice("Out", outputs=1))
     options = ClientArguments(
-        input_device="b", output_device="2", send_rate=8_000, recv_rate=22_050, list_play_chunk_size=256
-    )
+        input_device="b", output_device="2", send_rate=8_000, recv_rate=22_050, list_play_chunk_size=256,
+        echo_cancellation="off",
+    )  # fmt: skip
     ends = open_ends(options, opened, lambda: sound)
     assert (sound.microphone.device.name, sound.microphone.samplerate, sound.microphone.blocksize) == (
         "Mic B",
@@ -113,3 +116,106 @@ def test_no_microphone_leaves_no_stream_open(opened):
         open_ends(ClientArguments(), opened, lambda: sound)
     opened.close()
     assert all(stream.closed for stream in sound.streams)
+
+
+class FakeCanceller:
+    """Gives back what was played with each frame, to be seen."""
+
+    rate = 16_000
+
+    def __init__(self) -> None:
+        self.frames: list[tuple[bytes, bytes, int]] = []
+
+    def process(self, near: bytes, far: bytes, delay_ms: int) -> bytes:
+        self.frames.append((near, far, delay_ms))
+        return far
+
+
+def missing() -> FakeCanceller:
+    raise EchoCancellationMissing("livekit is missing")
+
+
+def never() -> FakeCanceller:
+    raise AssertionError("nothing needs it")
+
+
+MUTED = "no echo cancellation: livekit is missing; the microphone is muted while a reply plays"
+HEARD = "no echo cancellation: livekit is missing; the assistant may hear itself"
+
+
+@pytest.mark.parametrize(
+    ("echo", "mute", "load", "cancels", "mutes", "remark"),
+    [
+        ("auto", None, FakeCanceller, True, False, None),
+        ("auto", False, FakeCanceller, True, False, None),
+        ("auto", True, never, False, True, None),
+        ("auto", None, missing, False, True, MUTED),
+        ("auto", False, missing, False, False, HEARD),
+        ("on", None, FakeCanceller, True, False, None),
+        ("on", True, FakeCanceller, True, True, None),
+        ("off", None, never, False, False, None),
+        ("off", False, never, False, False, None),
+        ("off", True, never, False, True, None),
+    ],
+)
+def test_the_echo_is_cancelled_else_the_microphone_muted(echo, mute, load, cancels, mutes, remark):
+    plan = plan_echo(ClientArguments(echo_cancellation=echo, mute_while_playing=mute), load)
+    assert (plan.cancellation is not None, plan.mutes, plan.remark) == (cancels, mutes, remark)
+
+
+@pytest.mark.parametrize("mute", [None, True, False])
+def test_who_insists_on_cancelling_is_told_that_it_is_missing(mute):
+    with pytest.raises(EchoCancellationMissing, match="no echo cancellation: livekit is missing"):
+        plan_echo(ClientArguments(echo_cancellation="on", mute_while_playing=mute), missing)
+
+
+def test_what_was_cancelled_at_one_rate_is_sent_at_another(opened):
+    sound = FakeSoundDevice()
+    ends = open_ends(ClientArguments(send_rate=8_000, list_play_chunk_size=1_600), opened, lambda: sound, FakeCanceller)
+    assert sound.microphone.samplerate == FakeCanceller.rate
+    blocks = ends.source.blocks(threading.Event())
+    sound.microphone.capture(bytes(2 * 1_600))
+    sound.microphone.capture(bytes(2 * 1_600))
+    assert sum(len(next(blocks)) for _ in range(2)) == pytest.approx(2 * 1_600, abs=80)
+
+
+def test_what_is_missing_is_said_after_the_devices(opened):
+    ends = open_ends(ClientArguments(), opened, FakeSoundDevice, missing)
+    assert ends.notices == ["microphone: Fake headset", "speaker: Fake headset", MUTED]
+
+
+@pytest.mark.parametrize("side", ["input", "output"])
+def test_with_a_file_there_is_no_echo(question, tmp_path, opened, side):
+    file = {"input": question} if side == "input" else {"output": str(tmp_path / "r.wav")}
+    ends = open_ends(ClientArguments(**file, echo_cancellation="on"), opened, FakeSoundDevice, never)
+    assert ends.remarks == ()
+
+
+def test_what_is_played_is_the_reference_of_what_is_captured(opened):
+    sound, canceller = FakeSoundDevice(), FakeCanceller()
+    options = ClientArguments(recv_rate=16_000, list_play_chunk_size=160)
+    ends = open_ends(options, opened, lambda: sound, lambda: canceller)
+    blocks = ends.source.blocks(threading.Event())
+    played = [bytes([number, 0]) * 160 for number in (1, 2, 3)]
+    ends.sink.write(b"".join(played))
+    heard = []
+    for _ in range(4):
+        sound.speaker.play()
+        sound.microphone.capture(b"\x09\x00" * 160)
+        heard.append(next(blocks))
+    assert heard == [*played, bytes(320)]
+    assert {near for near, _, _ in canceller.frames} == {b"\x09\x00" * 160}
+    at_least = 50 + 50 + 10 - TOLD_LESS_MS  # on either side, and the block
+    assert all(at_least <= delay < at_least + 100 for _, _, delay in canceller.frames)
+
+
+def test_devices_that_report_no_times_have_the_latency_of_their_streams(opened):
+    sound, canceller = FakeSoundDevice(FakeDevice("Old", 1, 1, reports_times=False)), FakeCanceller()
+    options = ClientArguments(recv_rate=16_000, list_play_chunk_size=160)
+    ends = open_ends(options, opened, lambda: sound, lambda: canceller)
+    blocks = ends.source.blocks(threading.Event())
+    sound.speaker.play()
+    sound.microphone.capture(bytes(320))
+    next(blocks)
+    [(_, _, delay)] = canceller.frames
+    assert 110 <= delay + TOLD_LESS_MS < 210

@@ -1,0 +1,32 @@
+"""The real client with loudspeakers: it hears the assistant, and the assistant neither stops nor answers itself."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.client_process import Client
+from tests.loudspeaker import STORY, Loudspeaker
+from tests.server_process import ServerProcess
+from tests.sound_card import Echo, SoundCard
+from tests.spoken import QUESTIONS, assert_understood
+
+MORE = ["How many days are there in a week?", "Who wrote the play Hamlet?"]
+
+
+@pytest.mark.timeout(400)
+def test_five_turns_with_the_speaker_beside_the_microphone(tmp_path, say):
+    metrics = tmp_path / "turns.jsonl"
+    with ServerProcess("--metrics_file", str(metrics), "--log_level", "debug") as server, SoundCard() as card:
+        ports = ["--send_port", str(server.microphone_port), "--recv_port", str(server.speaker_port)]
+        options = [*ports, "--echo_cancellation", "on"]
+        with Client(tmp_path, *options, environment=card.environment, sounddevice=None) as client, Echo(card, 20, 6):
+            client.wait_for("listening")
+            room = Loudspeaker(card, server, client, metrics)
+            for question in [*QUESTIONS, MORE[0]]:
+                assert_understood(question, room.ask(say(question)))
+            assert_understood(MORE[1], room.interrupt(say(STORY), say(MORE[1])))
+            client.interrupt()
+            assert client.end()[0] == 0
+    assert len(room.users) == room.asked
+    assert room.false_interruptions == 0
+    assert sum(bool(turn["interrupted"]) for turn in room.turns[: len(QUESTIONS) + 1]) == 0
