@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 
+import numpy as np
 import pytest
 import torch
 
+from handlers import language_model
 from handlers.decoding import is_plain_greedy
 from handlers.generation import sampling_options
 from handlers.language_model import LanguageModelHandler
 from handlers.language_model_engine import LanguageModelEngine
-from tests.fakes import Surroundings
+from tests.fakes import RunningStage, Surroundings
 from tests.lm_checkpoint import build_checkpoint
 from utils.engine_thread import EngineThread
-from utils.messages import ReplyEnd, Sentence, SpeechStarted, Transcript
+from utils.messages import ReplyAudio, ReplyEnd, Sentence, SpeechStarted, Transcript, WordsSoFar
 
 OPTIONS = {
     "model_name": "bundled:smollm2-135m-instruct", "device": "cpu", "torch_dtype": "auto", "compile_mode": None,
@@ -37,15 +40,28 @@ def engine(thread):
     return thread.call(lambda: LanguageModelEngine(thread, **OPTIONS, gen_kwargs=GENERATION))
 
 
-@pytest.fixture
-def forwards(engine):
-    """How many tokens each forward pass read."""
+@pytest.fixture(scope="module")
+def exact_engine(thread):
+    """In float32: how many tokens a pass reads changes no answer. In bfloat16 it decides between equals."""
+    options = {**OPTIONS, "torch_dtype": "float32"}
+    return thread.call(lambda: LanguageModelEngine(thread, **options, gen_kwargs=GENERATION))
+
+
+@contextlib.contextmanager
+def counted(engine):
+    """How many tokens each forward pass reads."""
     lengths: list[int] = []
     hook = engine._model.register_forward_pre_hook(
         lambda module, args, kwargs: lengths.append(kwargs["input_ids"].shape[1]), with_kwargs=True
     )
     yield lengths
     hook.remove()
+
+
+@pytest.fixture
+def forwards(engine):
+    with counted(engine) as lengths:
+        yield lengths
 
 
 def always() -> bool:
@@ -247,6 +263,90 @@ def test_what_is_known_is_read_before_the_words(engine, forwards):
     assert forwards == []
     assert reply(engine, session, chat, "And of Italy?") == expected
     assert forwards[0] == len(prompt) - known < 15
+
+
+@pytest.mark.parametrize(
+    ("words", "first_pass"),
+    [(FRANCE, {1}), (FRANCE.replace("France", "a country"), range(2, 12)), ("Why?", range(8, 20))],
+)
+def test_words_are_read_before_they_are_known_to_be_all(exact_engine, words, first_pass):
+    """Whatever of them was right, the reply is the same."""
+    engine = exact_engine
+    chat, session = engine.new_chat(), engine.new_session()
+    expected = reply(engine, engine.new_session(), chat, FRANCE)
+    engine.prefill(session, chat, always, words)
+    assert session.tokens == engine._template.tokens(chat.messages(words))
+    with counted(engine) as forwards:
+        assert reply(engine, session, chat, FRANCE) == expected
+    assert forwards[0] in first_pass
+
+
+def test_words_that_are_not_wanted_any_more_are_not_read(engine, forwards):
+    world = Surroundings(chat=engine.new_chat())
+    stage = world.stage(LanguageModelHandler, engine)
+    old, new = world.context.ahead.begin(), world.context.ahead.begin()
+    assert world.process(stage, [WordsSoFar(old, 1, FRANCE)]) == []
+    engine._thread.call(lambda: None)
+    assert forwards == []
+    assert world.process(stage, [WordsSoFar(new, 1, FRANCE)]) == []
+    assert sum(forwards) == len(stage._session.tokens)
+
+
+class _Quick:
+    """An engine that makes so many sentences, in no time, and goes on with the second when it may."""
+
+    def __init__(self, sentences: int) -> None:
+        self.sentences = sentences
+        self.go_on = threading.Event()
+        self.thread = EngineThread("quick")
+
+    def new_session(self):
+        return None
+
+    def stream(self, session, chat, text, live):
+        def produce(emit, wanted):
+            for number in range(self.sentences):
+                emit("That is so. And ")
+                if number == 0:
+                    assert self.go_on.wait(30)
+                if not wanted():
+                    return
+
+        return self.thread.stream(produce, live)
+
+
+def put_transcript(world: Surroundings, stage: RunningStage) -> int:
+    transcript = Transcript(world.transcribed(), 1, FRANCE)
+    world.records.observe(transcript)
+    stage.inbox.put(transcript)
+    return transcript.attempt
+
+
+def test_the_model_rests_until_the_first_piece_is_heard(monkeypatch):
+    world, engine = Surroundings(), _Quick(20)
+    monkeypatch.setattr(language_model, "LONGEST_REST_S", 60.0)
+    with RunningStage(world, LanguageModelHandler, engine) as stage:
+        attempt = put_transcript(world, stage)
+        first = stage.outbox.get()
+        engine.go_on.set()
+        assert not world.records.wait_for_voice(attempt, 0.0)
+        assert len(stage.outbox) == 0
+        world.records.observe(ReplyAudio(attempt, np.zeros(1, dtype=np.int16), first.text, False))
+        pieces = 1
+        while isinstance(stage.outbox.get(), Sentence):
+            pieces += 1
+    assert pieces > 20
+    assert engine.thread.close(30)
+
+
+def test_a_voice_that_never_begins_is_not_waited_for():
+    world, engine = Surroundings(), _Quick(3)
+    engine.go_on.set()
+    with RunningStage(world, LanguageModelHandler, engine) as stage:
+        put_transcript(world, stage)
+        while not isinstance(stage.outbox.get(), ReplyEnd):
+            pass
+    assert engine.thread.close(30)
 
 
 def test_reading_ahead_stops_and_keeps_what_it_has_read(engine, forwards):

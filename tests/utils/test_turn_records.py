@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import threading
 
 import numpy as np
 import pytest
@@ -213,3 +214,35 @@ def test_the_line_of_a_turn_that_did_not_come_far():
     assert line == (
         "LATENCY: turn 3: silence window 250 ms, STT -, LM first sentence -, TTS first audio -, total -; reply 0.0 s"
     )
+
+
+# --- the first piece of a reply and the voice
+
+
+def test_the_voice_is_waited_for_from_the_first_piece_to_its_first_audio():
+    world = World()
+    attempt = world.transcribe("Hello.")
+    assert world.records.wait_for_voice(attempt, 0.0)
+    world.records.observe(Sentence(attempt, "Hi. ", "Hi."))
+    assert not world.records.wait_for_voice(attempt, 0.0)
+    world.records.observe(ReplyAudio(attempt, np.zeros(10, dtype=np.int16), "Hi. ", False))
+    assert world.records.wait_for_voice(attempt, 0.0)
+
+
+def test_a_piece_with_nothing_to_say_is_not_waited_for():
+    world = World()
+    attempt = world.transcribe("Hello.")
+    world.records.observe(Sentence(attempt, ":-) ", ""))
+    world.records.observe(ReplyAudio(attempt, np.zeros(0, dtype=np.int16), ":-) ", True))
+    assert world.records.wait_for_voice(attempt, 0.0)
+
+
+def test_who_waits_for_the_voice_wakes_when_the_attempt_ends():
+    world = World()
+    attempt = world.transcribe("Hello.")
+    world.records.observe(Sentence(attempt, "Hi. ", "Hi."))
+    waiting = threading.Thread(target=lambda: world.records.wait_for_voice(attempt, 300.0), daemon=True)
+    waiting.start()
+    world.turns.cancel(attempt)
+    waiting.join(10)
+    assert not waiting.is_alive()
