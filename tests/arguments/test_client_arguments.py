@@ -21,7 +21,8 @@ DEFAULTS = {
     "input_device": None,
     "output_device": None,
     "list_devices": False,
-    "mute_while_playing": True,
+    "mute_while_playing": None,
+    "echo_cancellation": "auto",
     "connect_timeout_s": 30.0,
 }
 

@@ -169,3 +169,20 @@ def test_one_that_is_being_made_stops_when_it_is_not_wanted():
         world.context.ahead.begin()
         stage.inbox.put(Transcript(world.committed(), 1, "passed on"))  # the stage goes on
         assert stage.outbox.get().text == "passed on"
+
+
+def test_where_it_breaks_the_utterance_is_transcribed_all_the_same(caplog):
+    class BreaksOnce(Whisper):
+        def transcribe(self, audio, live, doubtful=False, draft=None):
+            if self.calls == 0:
+                self.calls = 1
+                raise RuntimeError("out of order")
+            return super().transcribe(audio, live, doubtful, draft)
+
+    world = Surroundings()
+    number, attempt = world.context.ahead.begin(), world.committed()
+    with RunningStage(world, WhisperSTTHandler, BreaksOnce("Hello.")) as stage:
+        stage.inbox.put(SpeechSoFar(number, 1, AUDIO))
+        stage.inbox.put(Utterance(attempt, 1, AUDIO, 0.0, so_far=number))
+        assert stage.outbox.get() == Transcript(attempt, 1, "Hello.")
+    assert "WhisperSTTHandler failed on SpeechSoFar" in caplog.text
