@@ -31,6 +31,7 @@ pcm.!default { type pulse }
 ctl.!default { type pulse }
 """
 INSTALL = "the sound card of the tests is missing: apt install pulseaudio pulseaudio-utils libasound2-plugins"
+PRIORITY = -10  # what PulseAudio asks for by itself, where a system lets it
 RAW = ["--raw", "--format=s16le", f"--rate={RATE}", "--channels=1", "--latency-msec=20"]
 
 
@@ -76,6 +77,7 @@ class SoundCard:
         with log.open("wb") as errors:
             daemon = subprocess.Popen(command, env=self.environment, stderr=errors, cwd=self._folder)
         self._daemon = daemon
+        go_first(daemon.pid)
         wait_until(lambda: self._is_ready() or daemon.poll() is not None, "PulseAudio to start")
         assert daemon.poll() is None, log.read_text()
 
@@ -146,6 +148,8 @@ class Echo:
             subprocess.Popen(command, env=self._card.environment, stdin=stdin, stdout=stdout, stderr=subprocess.DEVNULL)
             for command, stdin, stdout in zip(commands, (None, subprocess.PIPE), (subprocess.PIPE, None), strict=True)
         )
+        for process in (self._parec, self._pacat):
+            go_first(process.pid)
         self._thread = threading.Thread(target=self._reflect, daemon=True)
         self._thread.start()
         return self
@@ -160,6 +164,7 @@ class Echo:
     def _reflect(self) -> None:
         assert self._parec.stdout is not None
         assert self._pacat.stdin is not None
+        go_first(threading.get_native_id())
         half = b""
         with self._parec.stdout as heard, self._pacat.stdin as said, contextlib.suppress(BrokenPipeError):
             while data := half + os.read(heard.fileno(), 65_536):
@@ -210,6 +215,12 @@ class Recording:
                 with self._changed:
                     self.received.append((time.monotonic(), data))
                     self._changed.notify_all()
+
+
+def go_first(task: int) -> None:
+    """Air does not wait for a processor that is busy: nor should this process or thread, where that is permitted."""
+    with contextlib.suppress(PermissionError, AttributeError):
+        os.setpriority(os.PRIO_PROCESS, task, PRIORITY)
 
 
 def require_packages() -> None:
