@@ -18,8 +18,8 @@ class LanguageModelHandler(BaseHandler):
     as its first clause is.
 
     While the user speaks, the model reads what of the prompt is known already, words too. Once the first piece is out
-    it rests until the voice has begun on it: the listener waits for the voice, which takes twice as long beside it, and not for
-    more text.
+    it rests until the voice has begun on it: the listener waits for the voice, which takes twice as long beside it, and
+    not for more text.
     """
 
     handles = (Transcript, SpeechStarted, WordsSoFar)
