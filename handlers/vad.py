@@ -16,9 +16,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from handlers.base import BaseHandler, Live
+from handlers.silero import FRAME_MS
 from handlers.smart_turn import WINDOW_S
 from handlers.vad_ahead import AheadOfPauses
 from handlers.vad_engine import LONGEST_PART_S, VADEngine
+from utils.loudness import Loudness
 from utils.messages import FloatAudio, InputAudio, InputEnded, InputGap, Message, SpeechPart, SpeechStarted, Utterance
 from utils.segmentation import Dismissed, Onset, Paused, Resumed, SpeechEvent, Split, Started, Stopped
 from utils.turn_audio import STT_RATE, TurnAudio
@@ -44,6 +46,7 @@ class VADHandler(BaseHandler):
         self._state = engine.model.initial_state()
         self._segmenter = engine.segmenter()
         self._audio = TurnAudio(engine.model.rate, engine.model.frame, engine.speech_pad_ms)
+        self._loudness = Loudness(FRAME_MS)
         self._heard_until = float("-inf")  # clock: audio or silence is known up to here
         self._stretch_from: int | None = None  # sample: the speech since the last pause in the turn began there
         self._verdict: Future[float] | None = None  # whether the speech before this pause was all
@@ -72,8 +75,10 @@ class VADHandler(BaseHandler):
                 continue
             self._look()
             probability, self._state = self._model.step(frame, self._state)
+            quiet = self._loudness.is_quiet(frame)
+            self._audio.note_level(quiet)
             if self._ahead is not None:
-                self._ahead.hear(frame)
+                self._ahead.hear(quiet)
             for event in self._segmenter.feed(probability):
                 yield from self._follow(event)
             if self._ahead is not None:
@@ -254,7 +259,7 @@ class VADHandler(BaseHandler):
     def _log_end(self, audio: FloatAudio, event: Stopped) -> None:
         silence_ms = (self.context.clock() - self._audio.last_voiced_at(event)) * 1000
         logger.debug(
-            "end of turn: %.2f s of audio, %.0f ms after the last voiced frame", len(audio) / STT_RATE, silence_ms
+            "end of turn: %.2f s of audio, %.0f ms after the last sound of it", len(audio) / STT_RATE, silence_ms
         )
 
     def _may_interrupt(self, voiced_ms: float) -> bool:

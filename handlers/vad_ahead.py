@@ -14,13 +14,9 @@ from handlers.silero import FRAME_MS
 from handlers.vad_engine import LONGEST_PART_S
 from utils.context import Context
 from utils.hearing_ahead import Moments
-from utils.loudness import Loudness
-from utils.messages import FloatAudio, SpeechSoFar
+from utils.messages import SpeechSoFar
 from utils.segmentation import Segmenter
-from utils.turn_audio import STT_RATE, TurnAudio
-
-# Voiced after the sound was gone: silero is that late. What is voiced for longer was only said quietly.
-STILL_VOICED_MS = 160
+from utils.turn_audio import STILL_VOICED_MS, STT_RATE, TurnAudio
 
 
 class AheadOfPauses:
@@ -30,15 +26,15 @@ class AheadOfPauses:
         self._context = context
         self._audio = audio
         self._segmenter = segmenter
-        self._loudness, self._moments = Loudness(FRAME_MS), Moments(FRAME_MS)
+        self._moments = Moments(FRAME_MS)
         self._quiet = False
         self._number: int | None = None  # of the last one, while it has all the words that were said
         self._voiced_ms = 0.0  # of the speech, then
 
-    def hear(self, frame: FloatAudio) -> None:
-        """The next frame, float32 [n], at the stream's rate."""
-        self._quiet = self._loudness.is_quiet(frame)
-        if not self._quiet:
+    def hear(self, quiet: bool) -> None:
+        """Whether the next frame is quiet."""
+        self._quiet = quiet
+        if not quiet:
             self._number = None
 
     def forget(self) -> None:

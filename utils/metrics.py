@@ -23,6 +23,9 @@ OUTCOMES = ("answered", "interrupted", "failed", "unanswered")
 class TurnMetrics:
     """What one turn took. All times in milliseconds; None where the turn did not come so far.
 
+    The last voiced sample is where the sound of the user's voice was gone; where the room is too loud to tell, where
+    the VAD heard the last of it, some 0.1 s later.
+
     commit_ms: last voiced sample → turn committed (the silence window). begun_ms: last voiced sample → the attempt
     begun that was heard; with speculation before the turn is over. stt_ms: → transcript.
     lm_first_sentence_ms: → the first piece of the reply given to the voice, a sentence or its first clause.

@@ -81,13 +81,16 @@ def test_a_sentence_is_one_utterance_with_its_first_word(say, rate, block):
     assert len(utterance.audio) / STT_RATE <= spoken + 1.2
 
 
-def test_the_last_voiced_sample_is_timed(say):
+@pytest.mark.parametrize("text", ["Hello there.", "What is the capital of France?", "How do airplanes fly?"])
+@pytest.mark.parametrize(("noise", "off_s"), [(0.0, 0.032), (1e-3, 0.032), (1e-2, 0.08), (5e-2, 0.2)])
+def test_the_last_voiced_sample_is_timed(say, text, noise, off_s):
     vad = Vad()
-    speech = say("Hello there.")
+    speech, room = say(text), np.random.default_rng(0)
     start = vad.world.clock()
-    (utterance,) = utterances(vad.hear(np.concatenate([np.zeros(16_000, dtype=np.float32), speech])) + vad.silence(0.6))
-    end_of_voice = start + 1.0 + np.flatnonzero(np.abs(speech) > 0.02)[-1] / 16_000
-    assert abs(utterance.last_voiced_at - end_of_voice) < 0.12
+    audio = np.concatenate([np.zeros(16_000), speech, np.zeros(9_600)])
+    (utterance,) = utterances(vad.hear((audio + room.normal(0, noise, len(audio))).astype(np.float32)))
+    end_of_voice = start + 1.0 + np.flatnonzero(np.abs(speech) > 0.01)[-1] / 16_000
+    assert abs(utterance.last_voiced_at - end_of_voice) < off_s
 
 
 @pytest.mark.parametrize("text", ["Yes.", "No.", "Stop.", "Why?"])
