@@ -64,7 +64,8 @@ def test_fifty_conversations_leave_nothing_behind(say):
     growth = statistics.median(t.memory for t in seen[LAST]) - statistics.median(t.memory for t in seen[FIRST])
     print(f"memory: {[round(taken.memory / MIB) for taken in seen]} MiB; grown by {growth / MIB:.1f} MiB")
     assert growth < MOST_GROWTH
-    assert {(taken.threads, taken.files) for taken in seen} == {(idle.threads, idle.files)}
+    assert {taken.files for taken in seen} == {idle.files}
+    assert max(taken.threads for taken in seen) == idle.threads  # OpenMP ends one of its own at times
     assert users >= CONVERSATIONS * 5 // 6  # all but those who left before they were heard
 
 
