@@ -34,6 +34,7 @@ from handlers.silero import FRAME_MS, STT_RATE, SileroModel
 from handlers.smart_turn import SmartTurn
 from handlers.vad_engine import JUDGE_MS
 from utils.bundled_voice import BundledVoice
+from utils.loudness import Loudness
 from utils.messages import FloatAudio
 from utils.segmentation import Paused, Resumed, Segmenter, Stopped
 
@@ -77,9 +78,12 @@ Judge = Callable[
 
 @dataclass(frozen=True)
 class Spoken:
-    """probabilities: of each frame. last_voiced_ms: where the whole sentence ends. judge: see Judge."""
+    """frames: the voice probability of each, and whether it is quiet. last_voiced_ms: where the whole sentence ends.
 
-    probabilities: list[float]
+    judge: see Judge.
+    """
+
+    frames: list[tuple[float, bool]]
     last_voiced_ms: float
     paused: bool
     judge: Judge
@@ -145,17 +149,18 @@ def hear(audio: FloatAudio, paused: bool, silero: SileroModel, smart_turn: Smart
     noise = np.random.default_rng(0).normal(0, 1e-4, len(audio) + int((0.5 + AFTER_S) * STT_RATE)).astype(np.float32)
     heard = noise
     heard[STT_RATE // 2 : STT_RATE // 2 + len(audio)] += audio
-    state, probabilities = silero.initial_state(), []
+    state, loudness, frames = silero.initial_state(), Loudness(FRAME_MS), []
     for start in range(0, len(heard) - silero.frame + 1, silero.frame):
-        probability, state = silero.step(heard[start : start + silero.frame], state)
-        probabilities.append(probability)
+        frame = heard[start : start + silero.frame]
+        probability, state = silero.step(frame, state)
+        frames.append((probability, loudness.is_quiet(frame)))
     last_voiced = STT_RATE // 2 + int(np.flatnonzero(np.abs(audio) > 0.01)[-1])
 
     @functools.cache
     def judge(frame: int, resumed: int) -> float:
         return smart_turn.score(heard[: frame * silero.frame], (frame - resumed) * silero.frame if resumed else 0)
 
-    return Spoken(probabilities, last_voiced / STT_RATE * 1_000, paused, judge)
+    return Spoken(frames, last_voiced / STT_RATE * 1_000, paused, judge)
 
 
 def silence_only(silence_ms: float) -> dict[str, Any]:
@@ -188,8 +193,8 @@ def end_of_turn(utterance: Spoken, min_silence_ms: float, marks: Sequence[float]
     )  # fmt: skip
     score: float | None = None
     resumed = 0
-    for frame, probability in enumerate(utterance.probabilities, 1):
-        for event in segmenter.feed(probability):
+    for frame, (probability, quiet) in enumerate(utterance.frames, 1):
+        for event in segmenter.feed(probability, quiet):
             if isinstance(event, Resumed):
                 score, resumed = None, max(1, frame - 1 - PAD)
             elif isinstance(event, Paused) and (score is None or score < thresh):
@@ -197,7 +202,7 @@ def end_of_turn(utterance: Spoken, min_silence_ms: float, marks: Sequence[float]
                 segmenter.wait_for(min_silence_ms if score >= thresh else MAX_PAUSE_MS)
             elif isinstance(event, Stopped):
                 return frame * FRAME_MS
-    return len(utterance.probabilities) * FRAME_MS
+    return len(utterance.frames) * FRAME_MS
 
 
 def best(figures: Sequence[Figures]) -> float | None:

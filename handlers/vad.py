@@ -79,7 +79,7 @@ class VADHandler(BaseHandler):
             self._audio.note_level(quiet)
             if self._ahead is not None:
                 self._ahead.hear(quiet)
-            for event in self._segmenter.feed(probability):
+            for event in self._segmenter.feed(probability, quiet):
                 yield from self._follow(event)
             if self._ahead is not None:
                 yield from self._ahead.messages()

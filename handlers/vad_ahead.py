@@ -15,8 +15,8 @@ from handlers.vad_engine import LONGEST_PART_S
 from utils.context import Context
 from utils.hearing_ahead import Moments
 from utils.messages import SpeechSoFar
-from utils.segmentation import Segmenter
-from utils.turn_audio import STILL_VOICED_MS, STT_RATE, TurnAudio
+from utils.segmentation import STILL_VOICED_MS, Segmenter
+from utils.turn_audio import STT_RATE, TurnAudio
 
 
 class AheadOfPauses:

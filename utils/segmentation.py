@@ -5,7 +5,8 @@ less 0.15 (silero's own hysteresis), and what lies between belongs to whatever c
 `min_speech_ms` of voiced frames were counted, so a click is not speech but "yes" is.
 
 How much silence ends the speech may change while it lasts: `wait_for` says so, once it is known whether the speaker is
-done or only thinks.
+done or only thinks. The network hears a voice for 64 to 160 ms after its last sound. The durations allow for 64; where
+the level of the frames tells that it was later, the rest counts as silence.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from typing import TypeAlias
 
 HYSTERESIS = 0.15  # silero-vad's reference implementation: neg_threshold = threshold - 0.15
 DOUBT_SILENCE_MS = 160  # so much silence ends a doubtful start that was no speech
+STILL_VOICED_MS = 160  # after the last sound; what is voiced for longer was only said quietly
+USUALLY_LATE_MS = 64
 PAUSE_MS = 96  # where a long utterance is split, the quietest stretch of this length is looked for
 
 
@@ -106,8 +109,10 @@ class Segmenter:
         self._min_speech = frames(min_speech_ms)
         self._doubt_silence = min(self._min_silence, frames(DOUBT_SILENCE_MS))
         self._pause = frames(PAUSE_MS)
+        self._still_voiced, self._usually_late = frames(STILL_VOICED_MS), frames(USUALLY_LATE_MS)
         self._max_speech = math.inf if math.isinf(max_speech_ms) else frames(max_speech_ms)
         self._frame = 0
+        self._quiet = 0  # frames up to now
         self._clear()
 
     def _clear(self) -> None:
@@ -151,11 +156,13 @@ class Segmenter:
     def skip(self) -> None:
         """A frame that nobody heard: speech that went on until it was none."""
         self._frame += 1
+        self._quiet = 0
         self._clear()
 
-    def feed(self, probability: float) -> list[SpeechEvent]:
-        """The next frame's probability: what it means, in order."""
+    def feed(self, probability: float, quiet: bool = False) -> list[SpeechEvent]:
+        """The next frame's probability, and whether its level is that of silence: what it means, in order."""
         frame, self._frame = self._frame, self._frame + 1
+        self._quiet = self._quiet + 1 if quiet else 0
         events: list[SpeechEvent] = []
         if self._start is None:
             if probability < self._thresh:
@@ -198,7 +205,7 @@ class Segmenter:
                 self._clear()
                 return [Dismissed()]
         events += self._pauses(start)
-        if self._sure and self._silent >= self._patience:
+        if self._sure and self._silent and self._silent + self._late() >= self._patience:
             events.append(self._stopped(start))
             self._clear()
         elif self._sure and len(self._probabilities) >= self._max_speech:
@@ -215,6 +222,11 @@ class Segmenter:
             self._paused, self._patience = False, self._min_silence
             return [Resumed()]
         return []
+
+    def _late(self) -> int:
+        """How many frames more than usual the network heard a voice in, after the sound was gone."""
+        late = self._last_voiced - (self._frame - self._quiet) + 1
+        return max(0, late - self._usually_late) if late <= self._still_voiced else 0
 
     def _split(self, start: int) -> Split:
         """Cut in the middle of the quietest stretch of the later two thirds (an early cut would leave too much)."""

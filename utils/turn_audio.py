@@ -10,12 +10,10 @@ import numpy as np
 from utils.audio_timeline import AudioTimeline
 from utils.messages import FloatAudio
 from utils.resampling import resample
-from utils.segmentation import Paused, Split, Stopped
+from utils.segmentation import STILL_VOICED_MS, Paused, Split, Stopped
 
 STT_RATE = 16_000  # Hz: what Whisper and smart-turn hear
 LONGEST_GAP_S = 1.0  # of the silence between the pieces of one turn, so much is kept
-# Voiced after the sound was gone: silero is that late. What is voiced for longer was only said quietly.
-STILL_VOICED_MS = 160
 
 
 class TurnAudio:

@@ -54,6 +54,35 @@ def test_table(probabilities, events):
     assert run(probabilities) == events
 
 
+@pytest.mark.parametrize(
+    ("voiced", "quiet_from", "ends_at"),
+    [
+        (10, 10, 18),  # frames of 32 ms: 250 ms are eight, after the last voiced one
+        (10, 8, 18),  # two late are usual
+        (10, 7, 17),
+        (10, 5, 15),
+        (10, 4, 18),  # said quietly
+        (10, 99, 18),  # a loud room
+        (10, 12, 18),  # a noise at the end
+    ],
+)
+def test_silence_counts_from_where_the_sound_was_gone(voiced, quiet_from, ends_at):
+    cutter = segmenter(min_silence_ms=250)
+    ended = next(
+        frame
+        for frame in range(99)
+        if any(isinstance(e, Stopped) for e in cutter.feed(V if frame < voiced else S, frame >= quiet_from))
+    )
+    assert ended + 1 == ends_at
+
+
+def test_a_sound_in_the_silence_makes_it_as_long_as_ever():
+    cutter = segmenter(min_silence_ms=250)
+    quiet = [False] * 5 + [True] * 8 + [False] + [True] * 9
+    ends = [any(isinstance(e, Stopped) for e in cutter.feed(V if n < 10 else S, q)) for n, q in enumerate(quiet)]
+    assert ends.index(True) == 17
+
+
 def test_between_the_thresholds_nothing_ends():
     assert run([V, V] + [0.4] * 50, flush=False) == [Onset(0), Started(0)]
 
