@@ -16,7 +16,8 @@ def main() -> int:
     """Returns the client's exit status, or 1 where the server did not start."""
     config = sys.argv[1] if len(sys.argv) > 1 else "configs/bundled.json"
     microphone, speaker = (str(port) for port in free_ports(2))
-    server = LocalServer([config, "--recv_port", microphone, "--send_port", speaker], print, print_to_stderr)
+    arguments = [config, "--recv_port", microphone, "--send_port", speaker]
+    server = LocalServer(arguments, print, print_to_stderr, yields=True)
     try:
         with server:
             server.wait_ready()

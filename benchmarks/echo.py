@@ -183,10 +183,10 @@ def talk(condition: Condition, cancellation: str, turns: int, voice: BundledVoic
     with tempfile.TemporaryDirectory() as name, SoundCard() as card:
         folder = Path(name)
         metrics = folder / "turns.jsonl"
-        with ServerProcess("--metrics_file", str(metrics)) as server:
+        with ServerProcess("--metrics_file", str(metrics), yields=True) as server:
             ports = ["--send_port", str(server.microphone_port), "--recv_port", str(server.speaker_port)]
             options = [*ports, "--echo_cancellation", cancellation]
-            client = Client(folder, *options, environment=card.environment, sounddevice=None)
+            client = Client(folder, *options, environment=card.environment, own_machine=True, sounddevice=None)
             with client, Echo(card, *condition):
                 client.wait_for("listening")
                 room = Loudspeaker(card, server, client, metrics)

@@ -10,6 +10,8 @@ import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from tests.priority import go_first
+
 ROOT = Path(__file__).resolve().parent.parent
 POISON = "raise AssertionError(__name__ + ' was imported')"
 CLOCKED = """
@@ -23,10 +25,16 @@ class Client:
     """A context manager: the client's process.
 
     modules: name → source of what `import name` finds, None for the real one. environment: instead of this process's.
+    own_machine: it is not kept waiting by what else runs here, as on a laptop of its own.
     """
 
     def __init__(
-        self, folder: Path, *options: str, environment: Mapping[str, str] = os.environ, **modules: str | None
+        self,
+        folder: Path,
+        *options: str,
+        environment: Mapping[str, str] = os.environ,
+        own_machine: bool = False,
+        **modules: str | None,
     ) -> None:
         for name, source in {"torch": POISON, "transformers": POISON, "sounddevice": POISON, **modules}.items():
             if source is not None:
@@ -35,7 +43,7 @@ class Client:
             [sys.executable, "-u", "-W", "error", str(ROOT / "listen_and_play.py"), *options],
             cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             env={**environment, "PYTHONPATH": f"{folder}{os.pathsep}{ROOT}"},
-            preexec_fn=ignore_interrupts,
+            preexec_fn=start_on_own_machine if own_machine else ignore_interrupts,
         )  # fmt: skip
         self.lines: list[str] = []
         self._changed = threading.Condition()
@@ -80,3 +88,9 @@ class Client:
 def ignore_interrupts() -> None:
     """As a shell starts background jobs."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def start_on_own_machine() -> None:
+    """The same, before all others that want the processor."""
+    ignore_interrupts()
+    go_first()

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tests.priority import go_first
 from tests.waiting import DEADLINE_S, wait_until
 from utils.rooms import LiveEcho
 from utils.wire_protocol import encode, to_pcm
@@ -31,8 +32,10 @@ pcm.!default { type pulse }
 ctl.!default { type pulse }
 """
 INSTALL = "the sound card of the tests is missing: apt install pulseaudio pulseaudio-utils libasound2-plugins"
-PRIORITY = -10  # what PulseAudio asks for by itself, where a system lets it
-RAW = ["--raw", "--format=s16le", f"--rate={RATE}", "--channels=1", "--latency-msec=20"]
+RAW = ["--raw", "--format=s16le", f"--rate={RATE}", "--channels=1"]
+AT_ONCE = [*RAW, "--latency-msec=20"]
+# Air has one delay. With less in stock it runs dry on a busy machine, and sound takes longer from then on.
+STEADY = [*RAW, "--latency-msec=150"]
 
 
 class SoundCard:
@@ -75,9 +78,10 @@ class SoundCard:
         command = ["pulseaudio", *options, *(f"--load={module}" for module in self._modules)]
         log = self._folder / "log"
         with log.open("wb") as errors:
-            daemon = subprocess.Popen(command, env=self.environment, stderr=errors, cwd=self._folder)
+            daemon = subprocess.Popen(
+                command, env=self.environment, stderr=errors, cwd=self._folder, preexec_fn=go_first
+            )
         self._daemon = daemon
-        go_first(daemon.pid)
         wait_until(lambda: self._is_ready() or daemon.poll() is not None, "PulseAudio to start")
         assert daemon.poll() is None, log.read_text()
 
@@ -96,7 +100,7 @@ class SoundCard:
         """Say float32 [n], 16 kHz, -1..1, into the microphone; returns when it has been spoken."""
         data = (np.clip(audio, -1, 1) * 32_767).astype("<i2").tobytes()
         subprocess.run(
-            ["pacat", "--playback", "--device=mic", *RAW],
+            ["pacat", "--playback", "--device=mic", *AT_ONCE],
             env=self.environment, input=data, check=True, timeout=len(audio) / RATE + DEADLINE_S,
         )  # fmt: skip
 
@@ -135,7 +139,7 @@ class SoundCard:
 class Echo:
     """A context manager: the speaker stands near the microphone, which hears it so much later and more quietly.
 
-    What the card's own path takes, some 0.1 s, comes on top of the delay.
+    What the card's own path takes, some 0.2 s, comes on top of the delay.
     """
 
     def __init__(self, card: SoundCard, delay_ms: float, attenuation_db: float) -> None:
@@ -143,13 +147,8 @@ class Echo:
         self._room = LiveEcho(delay_ms, attenuation_db, RATE)
 
     def __enter__(self) -> Echo:
-        commands = (["parec", "--device=speaker.monitor", *RAW], ["pacat", "--playback", "--device=mic", *RAW])
-        self._parec, self._pacat = (
-            subprocess.Popen(command, env=self._card.environment, stdin=stdin, stdout=stdout, stderr=subprocess.DEVNULL)
-            for command, stdin, stdout in zip(commands, (None, subprocess.PIPE), (subprocess.PIPE, None), strict=True)
-        )
-        for process in (self._parec, self._pacat):
-            go_first(process.pid)
+        self._parec = self._start("parec", "--device=speaker.monitor", *AT_ONCE, stdout=subprocess.PIPE)
+        self._pacat = self._start("pacat", "--playback", "--device=mic", *STEADY, stdin=subprocess.PIPE)
         self._thread = threading.Thread(target=self._reflect, daemon=True)
         self._thread.start()
         return self
@@ -161,10 +160,15 @@ class Echo:
         self._pacat.kill()
         self._pacat.wait()
 
+    def _start(self, *command: str, **pipes: int) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            command, env=self._card.environment, stderr=subprocess.DEVNULL, preexec_fn=go_first, **pipes
+        )
+
     def _reflect(self) -> None:
         assert self._parec.stdout is not None
         assert self._pacat.stdin is not None
-        go_first(threading.get_native_id())
+        go_first()
         half = b""
         with self._parec.stdout as heard, self._pacat.stdin as said, contextlib.suppress(BrokenPipeError):
             while data := half + os.read(heard.fileno(), 65_536):
@@ -180,7 +184,7 @@ class Recording:
 
     def __init__(self, environment: dict[str, str], device: str = "speaker.monitor") -> None:
         self._parec = subprocess.Popen(
-            ["parec", f"--device={device}", *RAW],
+            ["parec", f"--device={device}", *AT_ONCE],
             env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         self._changed = threading.Condition()
@@ -215,12 +219,6 @@ class Recording:
                 with self._changed:
                     self.received.append((time.monotonic(), data))
                     self._changed.notify_all()
-
-
-def go_first(task: int) -> None:
-    """Air does not wait for a processor that is busy: nor should this process or thread, where that is permitted."""
-    with contextlib.suppress(PermissionError, AttributeError):
-        os.setpriority(os.PRIO_PROCESS, task, PRIORITY)
 
 
 def require_packages() -> None:

@@ -67,7 +67,7 @@ class EchoCancellation:
         samples = self._capturing.feed(block)
         if restarts:
             self._near = self._near[:0]
-            self._far.restart(len(samples))
+            self._far.restart(len(samples), block.arrived - block.delay_s - block.seconds)
         near = np.concatenate([self._near, samples])
         whole = len(near) - len(near) % self._frame
         self._near = near[whole:]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import subprocess
@@ -14,6 +15,7 @@ from typing import IO
 
 ROOT = Path(__file__).resolve().parent.parent
 READY = "ready after"
+NICENESS = 10  # a tenth of the processor where others of this user want it too
 
 
 class ServerFailed(RuntimeError):
@@ -32,7 +34,8 @@ def free_ports(count: int) -> list[int]:
 class LocalServer:
     """A context manager. arguments: of s2s_pipeline.py. on_stdout/on_stderr take each of its lines.
 
-    program: the script to run, another one where a test wants the server otherwise.
+    program: the script to run, another one where a test wants the server otherwise. yields: to whatever else runs on
+    this machine, where the system knows how: a client's sound can't wait, and breaks off where it has to.
     """
 
     def __init__(
@@ -41,8 +44,10 @@ class LocalServer:
         on_stdout: Callable[[str], None],
         on_stderr: Callable[[str], None],
         program: Path = ROOT / "s2s_pipeline.py",
+        yields: bool = False,
     ) -> None:
         self._program = program
+        self._yields = yields
         self._arguments = list(arguments)
         self._sinks = on_stdout, on_stderr
         self._ready = threading.Event()
@@ -53,6 +58,8 @@ class LocalServer:
         self.process = subprocess.Popen(
             command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
         )
+        if self._yields and hasattr(os, "setpriority"):
+            os.setpriority(os.PRIO_PROCESS, self.process.pid, NICENESS)
         assert self.process.stdout is not None
         assert self.process.stderr is not None
         streams = zip((self.process.stdout, self.process.stderr), self._sinks, strict=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -85,8 +86,8 @@ def test_clocks_that_differ_never_run_it_dry_nor_full(millionths):
     world.run(4 * PERIOD_S)
     frames = world.run(60.0)
     made_up = sum(not frame.all() for frame in frames)
-    assert made_up <= 2 + 60 * 500e-6 / (FRAME / RATE)  # a frame each time the speaker has fallen behind by one
-    assert set(shifts([frame for frame in frames if frame.all()])) <= {0, 1}
+    assert made_up <= 2 + 2 * 60 * 500e-6 / (FRAME / RATE)  # a frame or two each time the speaker is behind by one
+    assert set(shifts([frame for frame in frames if frame.all()])) <= {0, 1, FRAME}
     assert len(world.far) <= 1_024 + 2 * 370 + (RESERVE_S + 3 * SLACK_S) * RATE
 
 
@@ -153,7 +154,28 @@ def test_one_wrong_time_changes_the_delay_little_and_it_is_never_negative():
 def test_where_capturing_begins_anew_only_the_newest_is_kept():
     far = FarEnd(RATE, FRAME)
     far.played(counting(0, 10 * RATE), 10.0)
-    far.restart(4 * FRAME)
+    far.restart(4 * FRAME, captured_from=10.0)
     assert len(far) == 4 * FRAME + RESERVE_S * RATE
     far.lost()
     assert len(far) == 0
+
+
+@pytest.mark.parametrize(
+    ("echo_after_s", "reserve_s"), [(0.0, 0.01), (0.07, 0.01), (0.1, 0.04), (0.2, 0.08), (2.0, 0.08)]
+)
+def test_the_reserve_is_as_long_as_the_echo_leaves_time_for(echo_after_s, reserve_s):
+    far = FarEnd(RATE, FRAME)
+    far.played(counting(0, FRAME), audible_until=5.0)
+    far.restart(4 * FRAME, captured_from=5.0 - 4 * FRAME / RATE - echo_after_s)
+    assert len(far) == 4 * FRAME + round(reserve_s * RATE)
+    taken = np.concatenate([far.take(0.0) for _ in range(len(far) // FRAME)])
+    assert not taken[:-FRAME].any()  # so far nothing was played
+    assert list(taken[-FRAME:]) == list(counting(0, FRAME))
+
+
+def test_a_callback_that_is_late_for_once_does_not_move_the_echo():
+    world = World(late=lambda index: 0.06 if index == 400 else 0.0)
+    world.run(3 * PERIOD_S)
+    starts = [frame[0] - FRAME * number for number, frame in enumerate(world.run(6.0)) if frame.any()]
+    assert 1 <= 600 - len(starts) <= 6
+    assert len(set(starts)) == 1
