@@ -21,7 +21,8 @@ talk: models portaudio
 	@$(PY) talk.py $(CONFIG)
 
 test: models portaudio pulseaudio compiler .venv/.tools
-	$(PY) -m pytest -n 2 --dist loadfile
+	$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not alone"
+	$(PY) -m pytest -m alone
 
 check: .venv/.tools
 	$(PY) -m ruff check .

@@ -13,8 +13,15 @@ from utils.bundled_voice import BundledVoice
 from utils.cpu_threads import let_waiting_threads_sleep
 from utils.privacy import report_nothing
 
+LONG = ("test_benchmarks_run", "test_endurance", "test_abuse", "test_compilation", "test_signals", "test_talking_over")
+
 let_waiting_threads_sleep()  # as the server does, before any test loads torch
 report_nothing()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The files that take minutes come first, so that no worker is left with one of them when the others are done."""
+    items.sort(key=lambda item: not item.path.stem.startswith(LONG))
 
 
 @pytest.fixture(scope="session")

@@ -70,6 +70,17 @@ def test_sentences_are_understood(engine, say):
     assert [text.split()[0] for text in heard] == [text.split()[0] for text in said]
 
 
+@pytest.mark.parametrize(
+    ("seconds", "doubtful", "least"), [(1.0, False, -1.0), (2.0, False, -1.0), (1.0, True, -0.9), (2.0, True, -1.15)]
+)
+def test_over_a_reply_it_is_surer_of_what_is_short_and_less_sure_of_what_is_long(
+    engine, monkeypatch, seconds, doubtful, least
+):
+    monkeypatch.setattr(engine, "_judged", lambda text, mean, no_speech, least: f"{least:g}")
+    audio = np.zeros(int(seconds * RATE), dtype=np.float32)
+    assert engine.transcribe(audio, always, doubtful) == f"{least:g}"
+
+
 @pytest.mark.parametrize("word", ["yes", "no", "stop", "okay", "hello", "why", "thank you", "go on"])
 @pytest.mark.parametrize("gain", [1.0, 0.1])
 def test_short_words_are_kept(engine, say, word, gain):
