@@ -73,7 +73,8 @@ class FarEnd:
         """The microphone's next `count` samples, the first of which sounded at `captured_from`, do not follow those
         before: drop what was played before them."""
         echo_after = self._audible_until - count / self._rate - captured_from
-        self._reserve = round(min(MOST_RESERVE_S, max(RESERVE_S, echo_after - AHEAD_S)) * self._rate)
+        reserve = round(min(MOST_RESERVE_S, max(RESERVE_S, echo_after - AHEAD_S)) * self._rate)
+        self._reserve = max(self._frame, reserve - reserve % self._frame)
         excess = len(self) - count - self._reserve
         self._drop(excess)
         self._samples = np.concatenate([np.zeros(max(0, -excess), dtype=np.float32), self._samples])

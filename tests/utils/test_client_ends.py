@@ -14,7 +14,6 @@ from utils.client_audio import Microphone, Speaker
 from utils.client_ends import open_ends, plan_echo
 from utils.client_errors import EchoCancellationMissing, SoundError
 from utils.client_files import FileSink, FileSource
-from utils.echo_cancellation import TOLD_LESS_MS
 
 
 @pytest.fixture
@@ -191,6 +190,21 @@ def test_with_a_file_there_is_no_echo(question, tmp_path, opened, side):
     assert ends.remarks == ()
 
 
+# Blocks of 10 ms: both devices report 50 ms, the block takes 10, and so much less 30 the reference may wait; it is less
+# where the test was kept waiting between the callbacks. Of devices without a delay it waits for one block.
+RESERVED = (2, 8)
+
+
+def through(sound, blocks, count: int) -> list[bytes]:
+    """What is sent while both devices call back so many times."""
+    sent = []
+    for _ in range(count):
+        sound.speaker.play()
+        sound.microphone.capture(b"\x09\x00" * 160)
+        sent.append(next(blocks))
+    return sent
+
+
 def test_what_is_played_is_the_reference_of_what_is_captured(opened):
     sound, canceller = FakeSoundDevice(), FakeCanceller()
     options = ClientArguments(recv_rate=16_000, list_play_chunk_size=160)
@@ -198,24 +212,18 @@ def test_what_is_played_is_the_reference_of_what_is_captured(opened):
     blocks = ends.source.blocks(threading.Event())
     played = [bytes([number, 0]) * 160 for number in (1, 2, 3)]
     ends.sink.write(b"".join(played))
-    heard = []
-    for _ in range(4):
-        sound.speaker.play()
-        sound.microphone.capture(b"\x09\x00" * 160)
-        heard.append(next(blocks))
-    assert heard == [*played, bytes(320)]
+    heard = through(sound, blocks, 16)
+    reserve = heard.index(played[0])
+    assert heard == [bytes(320)] * reserve + played + [bytes(320)] * (13 - reserve)
+    assert RESERVED[0] <= reserve <= RESERVED[1]
     assert {near for near, _, _ in canceller.frames} == {b"\x09\x00" * 160}
-    at_least = 50 + 50 + 10 - TOLD_LESS_MS  # on either side, and the block
-    assert all(at_least <= delay < at_least + 100 for _, _, delay in canceller.frames)
+    assert all(0 <= delay < 100 for _, _, delay in canceller.frames)
 
 
 def test_devices_that_report_no_times_have_the_latency_of_their_streams(opened):
     sound, canceller = FakeSoundDevice(FakeDevice("Old", 1, 1, reports_times=False)), FakeCanceller()
     options = ClientArguments(recv_rate=16_000, list_play_chunk_size=160)
     ends = open_ends(options, opened, lambda: sound, lambda: canceller)
-    blocks = ends.source.blocks(threading.Event())
-    sound.speaker.play()
-    sound.microphone.capture(bytes(320))
-    next(blocks)
-    [(_, _, delay)] = canceller.frames
-    assert 110 <= delay + TOLD_LESS_MS < 210
+    ends.sink.write(b"\x01\x00" * 160)
+    heard = through(sound, ends.source.blocks(threading.Event()), 16)
+    assert RESERVED[0] <= heard.index(b"\x01\x00" * 160) <= RESERVED[1]

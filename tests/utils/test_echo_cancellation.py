@@ -76,9 +76,9 @@ def test_the_delay_is_that_of_both_devices_and_bounded():
     canceller = Recorder()
     echo = EchoCancellation(canceller)
     for index in range(50):
-        echo.played(block(wave(160 * index, 160), 160 * index, arrived=0.01 * index, delay_s=0.17))
+        echo.played(block(wave(160 * index, 160), 160 * index, arrived=0.01 * index, delay_s=0.27))
         echo.cancel(block(wave(160 * index, 160), 160 * index, arrived=0.01 * index, delay_s=0.03))
-    assert canceller.delays[-1] == 170 + 30 + 10 - 80 - TOLD_LESS_MS  # of both devices, and a block, less the reserve
+    assert canceller.delays[-1] == 270 + 30 + 10 - 150 - TOLD_LESS_MS  # of both devices, and a block, less the reserve
     assert min(canceller.delays) >= 0
     far_away = Recorder()
     echo = EchoCancellation(far_away)

@@ -161,7 +161,7 @@ def test_where_capturing_begins_anew_only_the_newest_is_kept():
 
 
 @pytest.mark.parametrize(
-    ("echo_after_s", "reserve_s"), [(0.0, 0.01), (0.07, 0.01), (0.1, 0.04), (0.2, 0.08), (2.0, 0.08)]
+    ("echo_after_s", "reserve_s"), [(0.0, 0.01), (0.035, 0.01), (0.1, 0.07), (0.2, 0.15), (2.0, 0.15)]
 )
 def test_the_reserve_is_as_long_as_the_echo_leaves_time_for(echo_after_s, reserve_s):
     far = FarEnd(RATE, FRAME)
