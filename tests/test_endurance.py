@@ -65,7 +65,7 @@ def test_fifty_conversations_leave_nothing_behind(say):
     print(f"memory: {[round(taken.memory / MIB) for taken in seen]} MiB; grown by {growth / MIB:.1f} MiB")
     assert growth < MOST_GROWTH
     assert {taken.files for taken in seen} == {idle.files}
-    assert max(taken.threads for taken in seen) == idle.threads  # OpenMP ends one of its own at times
+    assert max(taken.threads for taken in seen) <= idle.threads  # OpenMP ends one of its own at times
     assert users >= CONVERSATIONS * 5 // 6  # all but those who left before they were heard
 
 
