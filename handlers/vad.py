@@ -76,7 +76,6 @@ class VADHandler(BaseHandler):
             self._look()
             probability, self._state = self._model.step(frame, self._state)
             quiet = self._loudness.is_quiet(frame)
-            self._audio.note_level(quiet)
             if self._ahead is not None:
                 self._ahead.hear(quiet)
             for event in self._segmenter.feed(probability, quiet):

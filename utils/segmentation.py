@@ -54,13 +54,15 @@ class Split:
 class Paused:
     """The speech since `start` may be over: since `last_voiced` there was so much silence as one or several marks say.
 
-    voiced_ms: how much of it was voiced. marks: those that the silence has reached just now, milliseconds.
+    voiced_ms: how much of it was voiced. marks: those that the silence has reached just now, milliseconds. late: in so
+    many of the last voiced frames the sound was gone already; 0 where that is not known.
     """
 
     start: int
     last_voiced: int
     voiced_ms: float
     marks: frozenset[float]
+    late: int = 0
 
 
 @dataclass(frozen=True)
@@ -70,11 +72,15 @@ class Resumed:
 
 @dataclass(frozen=True)
 class Stopped:
-    """The speech since `start` is over; `last_voiced` was its last voiced frame, `voiced_ms` all that was voiced."""
+    """The speech since `start` is over; `last_voiced` was its last voiced frame, `voiced_ms` all that was voiced.
+
+    late: see `Paused`.
+    """
 
     start: int
     last_voiced: int
     voiced_ms: float
+    late: int = 0
 
 
 SpeechEvent: TypeAlias = Onset | Dismissed | Started | Split | Paused | Resumed | Stopped
@@ -183,7 +189,7 @@ class Segmenter:
         return [event]
 
     def _stopped(self, start: int) -> Stopped:
-        return Stopped(start, self._last_voiced, self.voiced_ms)
+        return Stopped(start, self._last_voiced, self.voiced_ms, self._late())
 
     def _count(self, frame: int, probability: float) -> None:
         if probability >= self._thresh:
@@ -205,7 +211,7 @@ class Segmenter:
                 self._clear()
                 return [Dismissed()]
         events += self._pauses(start)
-        if self._sure and self._silent and self._silent + self._late() >= self._patience:
+        if self._sure and self._silent and self._silence() >= self._patience:
             events.append(self._stopped(start))
             self._clear()
         elif self._sure and len(self._probabilities) >= self._max_speech:
@@ -217,16 +223,20 @@ class Segmenter:
             return []
         if self._silent and (marks := self._marks.get(self._silent)) is not None:
             self._paused = True
-            return [Paused(start, self._last_voiced, self.voiced_ms, marks)]
+            return [Paused(start, self._last_voiced, self.voiced_ms, marks, self._late())]
         if self._paused and not self._silent:
             self._paused, self._patience = False, self._min_silence
             return [Resumed()]
         return []
 
     def _late(self) -> int:
-        """How many frames more than usual the network heard a voice in, after the sound was gone."""
+        """How many frames the network has heard a voice in, after the sound was gone."""
         late = self._last_voiced - (self._frame - self._quiet) + 1
-        return max(0, late - self._usually_late) if late <= self._still_voiced else 0
+        return late if 0 < late <= self._still_voiced else 0
+
+    def _silence(self) -> int:
+        """How many frames of silence there were, and those in which the network was later than usual."""
+        return self._silent + max(0, self._late() - self._usually_late)
 
     def _split(self, start: int) -> Split:
         """Cut in the middle of the quietest stretch of the later two thirds (an early cut would leave too much)."""

@@ -10,7 +10,7 @@ import numpy as np
 from utils.audio_timeline import AudioTimeline
 from utils.messages import FloatAudio
 from utils.resampling import resample
-from utils.segmentation import STILL_VOICED_MS, Paused, Split, Stopped
+from utils.segmentation import Paused, Split, Stopped
 
 STT_RATE = 16_000  # Hz: what Whisper and smart-turn hear
 LONGEST_GAP_S = 1.0  # of the silence between the pieces of one turn, so much is kept
@@ -31,8 +31,6 @@ class TurnAudio:
         self._extending = False  # the speech now continues a turn: its audio joins on to what was taken
         self._unanswered: FloatAudio | None = None  # 16 kHz: said, but nobody has heard an answer yet
         self._first_voiced_at: float | None = None  # clock; None until it is asked for
-        self._quiet_since: int | None = None  # sample; None where the last frame was not quiet
-        self._still_voiced = STILL_VOICED_MS * rate // 1_000
 
     @property
     def extending(self) -> bool:
@@ -45,13 +43,6 @@ class TurnAudio:
             return None
         self.judged += self._frame
         return self.timeline.audio(self.judged - self._frame, self.judged)
-
-    def note_level(self, quiet: bool) -> None:
-        """Say whether the frame that was given out last was quiet."""
-        if not quiet:
-            self._quiet_since = None
-        elif self._quiet_since is None:
-            self._quiet_since = self.judged - self._frame
 
     def missing(self) -> int:
         """So many samples complete the last frame."""
@@ -82,13 +73,8 @@ class TurnAudio:
         return self._with_unanswered(start, self.judged)
 
     def last_voiced_at(self, speech: Paused | Stopped) -> float:
-        """When the speaker was last heard: seconds on the conversation's clock.
-
-        That is where the sound was gone, if it has stayed away: the network only notices later.
-        """
-        words, quiet = self._ends(speech)[1], self._quiet_since
-        was_late = quiet is not None and words - self._still_voiced <= quiet < words
-        return self.timeline.time_of(quiet if was_late and quiet is not None else words)
+        """When the speaker was last heard, which the network notices late: seconds on the conversation's clock."""
+        return self.timeline.time_of(self._ends(speech)[1] - speech.late * self._frame)
 
     def first_voiced_at(self, speech: Paused | Split | Stopped) -> float:
         """When the first voiced frame of the turn began: seconds on the conversation's clock."""

@@ -76,6 +76,26 @@ def test_silence_counts_from_where_the_sound_was_gone(voiced, quiet_from, ends_a
     assert ended + 1 == ends_at
 
 
+@pytest.mark.parametrize(
+    ("levels", "voiced", "late"),
+    [
+        ("LLLLLqqqqqqqq", 8, 3),
+        ("LLLLLqqqqqqqq", 5, 0),  # the network is in time
+        ("LLLLLqqqqqqqqqq", 10, 5),
+        ("LLLLLqqqqqqqqqqq", 11, 0),  # longer is a voice that is quiet
+        ("LLLLLqqLqqqqq", 9, 1),  # the sound came back
+        ("LLLLLqqLqqqqq", 6, 0),  # after the network's last: a noise
+        ("LLLLLqqqqqLLL", 8, 0),
+        ("LLLLLLLLLLLLL", 8, 0),  # a loud room
+    ],
+)
+def test_the_events_say_how_late_the_network_was(levels, voiced, late):
+    cutter = segmenter(min_silence_ms=10_000, marks=[32 * (len(levels) - voiced)])
+    for number, level in enumerate(levels):
+        events = cutter.feed(V if number < voiced else S, level == "q")
+    assert [event.late for event in [*events, *cutter.flush()]] == [late, late]
+
+
 def test_a_sound_in_the_silence_makes_it_as_long_as_ever():
     cutter = segmenter(min_silence_ms=250)
     quiet = [False] * 5 + [True] * 8 + [False] + [True] * 9
