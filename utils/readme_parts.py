@@ -1,4 +1,4 @@
-"""Writes into README.md what the code knows better: the table of every option, and the tree of files.
+"""Writes into README.md what the code knows better: the table of every option.
 
 python -m utils.readme_parts
 
@@ -10,13 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from utils.file_tree import file_tree
 from utils.options_table import options_table
 
 README = Path(__file__).resolve().parent.parent / "README.md"
 PARTS: Mapping[str, Callable[[], str]] = {
     "options": options_table,
-    "files": lambda: f"```\n{file_tree()}\n```",
 }
 
 
