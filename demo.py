@@ -14,11 +14,11 @@ import sys
 from pathlib import Path
 
 from handlers.silero import STT_RATE, voiced_seconds
+from utils.audio.resampling import resample
+from utils.audio.wire import SAMPLE_BYTES, encode, to_pcm
 from utils.bundled_voice import BundledVoice
 from utils.local_server import ROOT, LocalServer, ServerFailed, free_ports
-from utils.resampling import resample
 from utils.wav_files import WavWriter, read_wav
-from utils.wire_protocol import SAMPLE_BYTES, encode, to_pcm
 
 QUESTION = "What is the capital of France?"
 OUT = ROOT / "out"

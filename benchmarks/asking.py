@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.live_client import LiveClient, first_audible, underruns
+from utils.audio.wire import REPLY_RATE
 from utils.local_server import LocalServer, free_ports
 from utils.messages import FloatAudio
-from utils.wire_protocol import REPLY_RATE
 
 QUESTIONS = (
     "What is the capital of France?",

@@ -31,6 +31,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # also when it is 
 
 from benchmarks.asking import QUESTIONS
 from benchmarks.report import machine, print_json, summary, table
+from utils.audio.wire import REPLY_RATE
 from utils.bundled_models import resolve_model
 from utils.clauses import Place
 from utils.cpu_threads import let_waiting_threads_sleep
@@ -38,7 +39,6 @@ from utils.engine_thread import EngineThread, always
 from utils.reply_pieces import GROWTH, LEAST_WORDS, ReplyPieces
 from utils.sentences import SentenceStream
 from utils.speakable_text import SpeakableText
-from utils.wire_protocol import REPLY_RATE
 
 if TYPE_CHECKING:
     from handlers.language_model_engine import LanguageModelEngine

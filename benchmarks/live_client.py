@@ -14,8 +14,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from utils.audio.wire import REPLY_RATE, PcmDecoder, encode, to_pcm
 from utils.messages import FloatAudio
-from utils.wire_protocol import REPLY_RATE, PcmDecoder, encode, to_pcm
 
 RATE = 16_000
 BLOCK = 512  # samples: 32 ms

@@ -33,11 +33,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # also when it is 
 from benchmarks.command_line import parse_with_server
 from benchmarks.live_client import RATE, LiveClient, first_audible
 from benchmarks.report import machine, print_json, table
+from utils.audio.wire import SAMPLE_BYTES
 from utils.bundled_voice import BundledVoice
 from utils.local_server import ROOT, LocalServer, free_ports
 from utils.messages import FloatAudio
 from utils.wav_files import WavWriter
-from utils.wire_protocol import SAMPLE_BYTES
 
 QUESTIONS = ("What is the capital of France?", "Why is the sky blue?")
 LOOK_S = 0.05  # how often memory is looked at

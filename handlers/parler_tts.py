@@ -18,14 +18,14 @@ from handlers.parler.checkpoint import Checkpoint
 from handlers.parler.speech import ParlerSpeech
 from handlers.parler.streaming import SpeechStreamer
 from handlers.tts import AHEAD, TTSHandler
+from utils.audio.resampling import StreamResampler
+from utils.audio.wire import REPLY_RATE, to_pcm
 from utils.bundled_models import resolve_model
 from utils.devices import resolve_dtype
 from utils.engine_thread import Emit, EngineThread
 from utils.messages import PcmAudio
-from utils.resampling import StreamResampler
 from utils.spelled_text import spell
 from utils.spoken_parts import split_long
-from utils.wire_protocol import REPLY_RATE, to_pcm
 
 logger = logging.getLogger(__name__)
 

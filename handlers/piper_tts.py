@@ -12,12 +12,12 @@ import numpy as np
 from handlers.base import Live
 from handlers.piper_voice import Voice
 from handlers.tts import AHEAD, TTSHandler
+from utils.audio.resampling import StreamResampler
+from utils.audio.wire import REPLY_RATE, to_pcm
 from utils.bundled_models import resolve_model
 from utils.engine_thread import Emit, EngineThread
 from utils.messages import PcmAudio
 from utils.privacy import report_nothing
-from utils.resampling import StreamResampler
-from utils.wire_protocol import REPLY_RATE, to_pcm
 
 logger = logging.getLogger(__name__)
 

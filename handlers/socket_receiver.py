@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from handlers.base import BaseHandler, Live
+from utils.audio.wire import PcmDecoder
 from utils.messages import ConversationStarted, InputAudio, InputEnded, InputGap, Message
-from utils.wire_protocol import PcmDecoder
 
 logger = logging.getLogger(__name__)
 

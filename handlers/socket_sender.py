@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from handlers.base import BaseHandler, Live
+from utils.audio.wire import REPLY_RATE, SAMPLE_BYTES, encode, padding
 from utils.messages import InputEnded, Message, ReplyAudio, ReplyEnd
 from utils.pacing import Pacer
-from utils.wire_protocol import REPLY_RATE, SAMPLE_BYTES, encode, padding
 
 logger = logging.getLogger(__name__)
 

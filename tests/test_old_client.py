@@ -10,7 +10,7 @@ from handlers.silero import STT_RATE, voiced_seconds
 from tests.old_client import CHUNK, REPLY_RATE, OldClient
 from tests.server_process import ServerProcess
 from tests.spoken import QUESTIONS, assert_understood
-from utils.resampling import resample
+from utils.audio.resampling import resample
 
 VOICED_S = 0.3  # a reply with less speech in it is none
 REPLY_S = 60.0  # the longest reply, and what a busy machine needs for it

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
+from utils.audio.resampling import resample
 from utils.bundled_models import resolve_model
 from utils.messages import FloatAudio
 from utils.privacy import report_nothing
-from utils.resampling import resample
 
 VOICE = "bundled:piper-en_US-joe-medium"
 

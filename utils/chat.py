@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from utils.wire_protocol import REPLY_RATE
+from utils.audio.wire import REPLY_RATE
 
 ChatMessage: TypeAlias = dict[str, str]
 

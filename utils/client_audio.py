@@ -14,15 +14,15 @@ from typing import Any
 
 import numpy as np
 
+from utils.audio.sinc_resampler import SincResampler
+from utils.audio.wire import FULL_SCALE, encode, to_pcm
 from utils.capture_buffer import CaptureBuffer
 from utils.client_devices import CALLED, Kind, find_device, one_line
 from utils.client_errors import SoundError
 from utils.echo_cancellation import EchoCancellation
 from utils.messages import FloatAudio
 from utils.playback_buffer import SAMPLE_BYTES, PlaybackBuffer
-from utils.sinc_resampler import SincResampler
 from utils.sound_blocks import SoundBlock
-from utils.wire_protocol import FULL_SCALE, encode, to_pcm
 
 MOST_PLAYBACK_S = 300  # a server that doesn't pace sends a whole reply at once; then its socket has to wait
 MOST_CAPTURE_S = 10.0  # when the network stalls for longer, the oldest words are lost

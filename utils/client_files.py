@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from utils.sinc_resampler import resample_whole
+from utils.audio.sinc_resampler import resample_whole
+from utils.audio.wire import encode, to_pcm
 from utils.wav_files import WavWriter, read_wav
-from utils.wire_protocol import encode, to_pcm
 
 BLOCK_S = 0.032  # what silero-vad takes in one step
 SILENCE_S = 1.0  # after the file: the server hears that the user has finished, as it does in a conversation

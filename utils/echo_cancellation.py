@@ -9,11 +9,11 @@ from typing import Protocol
 
 import numpy as np
 
+from utils.audio.wire import FULL_SCALE, encode, to_pcm
 from utils.echo_residue import ResidueGate
 from utils.far_end import FarEnd
 from utils.messages import FloatAudio
 from utils.sound_blocks import JoinedBlocks, SoundBlock
-from utils.wire_protocol import FULL_SCALE, encode, to_pcm
 
 FRAME_S = 0.01  # what a canceller takes at once
 # The canceller looks for the echo from the delay on that it is told. Told 200 ms too little it cancels as well as ever,

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from utils.audio.sinc_resampler import SincResampler
+from utils.audio.wire import FULL_SCALE
 from utils.messages import FloatAudio
-from utils.sinc_resampler import SincResampler
-from utils.wire_protocol import FULL_SCALE
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from utils.audio.wire import REPLY_RATE
 from utils.chat import Chat, SpokenSentence, heard_text
 from utils.interruptions import is_backchannel, is_echo
 from utils.messages import Message, ReplyAudio, ReplyEnd, Sentence, Transcript, Utterance
@@ -20,7 +21,6 @@ from utils.metrics import MetricsSink, TurnMetrics, latency_line
 from utils.transcript_output import TranscriptOutput
 from utils.turn_moments import Beginning, moments
 from utils.turns import Ended, State
-from utils.wire_protocol import REPLY_RATE
 
 
 class PlayingPosition(Protocol):

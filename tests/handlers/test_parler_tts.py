@@ -16,9 +16,9 @@ from handlers.tts import AHEAD
 from tests.handlers.parler.conftest import generated
 from tests.parler_checkpoint import DELAY, HOP, SHORT_FRAMES, steps_of
 from tests.waiting import wait_until
+from utils.audio.wire import to_pcm
 from utils.engine_thread import always
 from utils.messages import ReplyEnd, Sentence
-from utils.wire_protocol import to_pcm
 
 STEPS = 135
 FRAMES = STEPS - DELAY

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.handlers.test_vad import PAUSE, SPEECH, Scripted, Vad, frames, utterances
-from utils.wire_protocol import REPLY_RATE
+from utils.audio.wire import REPLY_RATE
 
 FRAME_S = 0.032
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from utils.sinc_resampler import resample_whole
+from utils.audio.sinc_resampler import resample_whole
 from utils.sound_blocks import JoinedBlocks, SoundBlock
 
 WAVE = (8_000 * np.sin(np.arange(4_410) / 20)).astype("<i2")

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from tests.waiting import DEADLINE_S
+from utils.audio.sinc_resampler import resample_whole
+from utils.audio.wire import encode, to_pcm
 from utils.echo_cancellation import EchoCancellation
 from utils.local_server import ROOT
 from utils.rooms import echo_of, level_db
-from utils.sinc_resampler import resample_whole
 from utils.sound_blocks import SoundBlock
 from utils.webrtc_audio import RATE, load_canceller
-from utils.wire_protocol import encode, to_pcm
 
 FAR = "Once upon a time there was a dog who wanted to see the world, and so he walked until he came to the sea."
 NEAR = "What is the capital of France?"
@@ -24,7 +24,7 @@ NOISE_DB = -80.0
 LEAST_ERLE_DB = 20.0  # 55 to 69 were measured at all delays to 400 ms
 ENDS = """
 import threading
-from utils.sinc_resampler import resample_whole
+from utils.audio.sinc_resampler import resample_whole
 from utils.sound_blocks import SoundBlock
 from utils.webrtc_audio import load_canceller
 print(len(load_canceller().process(bytes(320), bytes(320), 40)), threading.active_count())

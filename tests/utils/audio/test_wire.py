@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from utils.wire_protocol import PcmDecoder, encode, padding, to_pcm
+from utils.audio.wire import PcmDecoder, encode, padding, to_pcm
 
 
 def test_bytes_are_little_endian_16_bit():

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from utils.quiet_start import AUDIBLE, KEPT, MOST, QuietStart
+from utils.audio.quiet_start import AUDIBLE, KEPT, MOST, QuietStart
 
 QUIET, LOUD = int(AUDIBLE), int(AUDIBLE) + 1
 

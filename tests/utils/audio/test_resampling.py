@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from utils.resampling import StreamResampler, resample
+from utils.audio.resampling import StreamResampler, resample
 
 
 def sine(rate: int, seconds: float = 1.0, hertz: float = 440.0) -> np.ndarray:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from utils.sinc_resampler import SincResampler, resample_whole
+from utils.audio.sinc_resampler import SincResampler, resample_whole
 
 PAIRS = [
     (44_100, 48_000),

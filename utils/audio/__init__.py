@@ -1,0 +1,1 @@
+"""Sound as numbers: sample formats, rates, the wire's bytes."""
