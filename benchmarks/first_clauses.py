@@ -33,12 +33,12 @@ from benchmarks.asking import QUESTIONS
 from benchmarks.report import machine, print_json, summary, table
 from utils.audio.wire import REPLY_RATE
 from utils.bundled_models import resolve_model
-from utils.clauses import Place
 from utils.cpu_threads import let_waiting_threads_sleep
 from utils.engine_thread import EngineThread, always
-from utils.reply_pieces import GROWTH, LEAST_WORDS, ReplyPieces
-from utils.sentences import SentenceStream
-from utils.speakable_text import SpeakableText
+from utils.text.clauses import Place
+from utils.text.reply_pieces import GROWTH, LEAST_WORDS, ReplyPieces
+from utils.text.sentences import SentenceStream
+from utils.text.speakable_text import SpeakableText
 
 if TYPE_CHECKING:
     from handlers.language_model_engine import LanguageModelEngine

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from handlers.base import BaseHandler, Live
 from handlers.language_model_engine import LanguageModelEngine
 from utils.messages import Message, ReplyEnd, Sentence, SpeechStarted, Transcript, WordsSoFar
-from utils.reply_pieces import Piece, ReplyPieces
-from utils.speakable_text import SpeakableText
+from utils.text.reply_pieces import Piece, ReplyPieces
+from utils.text.speakable_text import SpeakableText
 
 LONGEST_REST_S = 0.5  # a voice that needs longer for its first sound is slow, and then the text is not what is missing
 

@@ -24,8 +24,8 @@ from utils.bundled_models import resolve_model
 from utils.devices import resolve_dtype
 from utils.engine_thread import Emit, EngineThread
 from utils.messages import PcmAudio
-from utils.spelled_text import spell
-from utils.spoken_parts import split_long
+from utils.text.spelled_text import spell
+from utils.text.spoken_parts import split_long
 
 logger = logging.getLogger(__name__)
 

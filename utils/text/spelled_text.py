@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from num2words import num2words
 
-from utils.spelled_words import (
+from utils.text.spelled_words import (
     ABBREVIATIONS,
     CURRENCIES,
     MONTHS,

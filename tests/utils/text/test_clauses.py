@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from utils.clauses import Place, count_words, cuts, ends_sentence
+from utils.text.clauses import Place, count_words, cuts, ends_sentence
 
 
 def parts(text: str, place: Place = Place.MARK, **options) -> list[str]:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from utils.spoken_parts import split_long
+from utils.text.spoken_parts import split_long
 
 
 @pytest.mark.parametrize(

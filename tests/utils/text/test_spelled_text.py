@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from utils.spelled_text import spell
-from utils.spelled_words import ABBREVIATIONS, CURRENCIES, SIGNS, UNITS
+from utils.text.spelled_text import spell
+from utils.text.spelled_words import ABBREVIATIONS, CURRENCIES, SIGNS, UNITS
 
 CASES = {
     # numbers

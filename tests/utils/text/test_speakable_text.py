@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from utils.speakable_text import SpeakableText
+from utils.text.speakable_text import SpeakableText
 
 
 @pytest.mark.parametrize(

@@ -22,8 +22,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from utils.clauses import Cut, Place, cuts, ends_sentence
-from utils.sentences import SentenceStream
+from utils.text.clauses import Cut, Place, cuts, ends_sentence
+from utils.text.sentences import SentenceStream
 
 # The first piece. A pause where there is no mark is heard as one, so it has to be worth more.
 LEAST_WORDS = {Place.MARK: 3, Place.CONJUNCTION: 5, Place.PREPOSITION: 8}

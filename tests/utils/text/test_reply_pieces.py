@@ -8,8 +8,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from utils.clauses import Place
-from utils.reply_pieces import GROWTH, LEAST_WORDS, PAUSE, Piece, ReplyPieces
+from utils.text.clauses import Place
+from utils.text.reply_pieces import GROWTH, LEAST_WORDS, PAUSE, Piece, ReplyPieces
 
 
 def split(text: str, sizes: list[int], **options) -> list[Piece]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from utils.sentences import CLAUSE_END
+from utils.text.sentences import CLAUSE_END
 
 SENTENCE_END = re.compile(r"[.!?…。！？][\"'”’)]*(?=\s|$)|[。！？]")
 CONJUNCTION = re.compile(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from utils.sentences import SentenceStream
+from utils.text.sentences import SentenceStream
 
 
 def split(text: str, sizes: list[int], **options) -> list[str]:

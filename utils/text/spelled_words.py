@@ -1,4 +1,4 @@
-"""Words of `utils.spelled_text`: what abbreviations, units and signs are called in English."""
+"""Words of `utils.text.spelled_text`: what abbreviations, units and signs are called in English."""
 
 from __future__ import annotations
 
