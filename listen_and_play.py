@@ -15,7 +15,7 @@ from arguments.client_arguments import ClientArguments
 from utils.client_devices import quiet_libraries
 from utils.client_errors import ClientError
 from utils.option_parser import parse_options
-from utils.stop_signals import Stopped, StopSignals
+from utils.system.stop_signals import Stopped, StopSignals
 
 if TYPE_CHECKING:
     from utils.client_session import Outcome

@@ -14,13 +14,13 @@ import sys
 import time
 from collections.abc import Sequence
 
-from utils.cpu_threads import let_waiting_threads_sleep
-from utils.listening import Listener, PortUnavailable
 from utils.load_errors import LoadError
-from utils.logging_setup import configure_logging
-from utils.privacy import report_nothing
 from utils.server_options import ServerOptions, read_server_options
-from utils.stop_signals import Stopped, StopSignals
+from utils.system.cpu_threads import let_waiting_threads_sleep
+from utils.system.listening import Listener, PortUnavailable
+from utils.system.logging_setup import configure_logging
+from utils.system.privacy import report_nothing
+from utils.system.stop_signals import Stopped, StopSignals
 
 logger = logging.getLogger("s2s")
 

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 
-from utils.local_server import ROOT, LocalServer, ServerFailed, free_ports
+from utils.system.local_server import ROOT, LocalServer, ServerFailed, free_ports
 
 
 def main() -> int:

@@ -14,8 +14,8 @@ from typing import Any
 
 from benchmarks.live_client import LiveClient, first_audible, underruns
 from utils.audio.wire import REPLY_RATE
-from utils.local_server import LocalServer, free_ports
 from utils.messages import FloatAudio
+from utils.system.local_server import LocalServer, free_ports
 
 QUESTIONS = (
     "What is the capital of France?",

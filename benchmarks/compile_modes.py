@@ -25,12 +25,12 @@ from benchmarks.asking import QUESTIONS
 from benchmarks.command_line import parse_with_server
 from benchmarks.report import machine, print_json, table
 from utils.bundled_voice import BundledVoice
-from utils.cpu_threads import let_waiting_threads_sleep
 from utils.devices import resolve_device
-from utils.engine_thread import EngineThread, always
 from utils.messages import FloatAudio
 from utils.server_options import ServerOptions, read_server_options
 from utils.stage_options import load_handler, stage_options
+from utils.system.cpu_threads import let_waiting_threads_sleep
+from utils.system.engine_thread import EngineThread, always
 
 MODES = ("none", "default", "reduce-overhead", "max-autotune")
 ASKED = QUESTIONS[:6]

@@ -33,8 +33,8 @@ from benchmarks.asking import QUESTIONS
 from benchmarks.report import machine, print_json, summary, table
 from utils.audio.wire import REPLY_RATE
 from utils.bundled_models import resolve_model
-from utils.cpu_threads import let_waiting_threads_sleep
-from utils.engine_thread import EngineThread, always
+from utils.system.cpu_threads import let_waiting_threads_sleep
+from utils.system.engine_thread import EngineThread, always
 from utils.text.clauses import Place
 from utils.text.reply_pieces import GROWTH, LEAST_WORDS, ReplyPieces
 from utils.text.sentences import SentenceStream

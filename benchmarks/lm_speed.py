@@ -40,11 +40,11 @@ from benchmarks.report import machine, print_json, table
 from handlers import language_model_engine
 from handlers.llama_step import install_llama_step
 from handlers.prompt_cache import common_prefix
-from utils.cpu_threads import let_waiting_threads_sleep
 from utils.devices import resolve_device
-from utils.engine_thread import EngineThread, always
 from utils.server_options import ServerOptions, read_server_options
 from utils.stage_options import stage_options
+from utils.system.cpu_threads import let_waiting_threads_sleep
+from utils.system.engine_thread import EngineThread, always
 
 PRECISIONS = ("float32", "bfloat16", "int8", "int4")
 WAYS = ("generate", "layers")

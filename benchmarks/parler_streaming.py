@@ -34,9 +34,9 @@ from handlers.parler.checkpoint import Checkpoint
 from handlers.parler.chunks import LEAST
 from handlers.parler.speech import ParlerSpeech
 from handlers.parler.streaming import SpeechStreamer
-from utils.cpu_threads import let_waiting_threads_sleep
-from utils.engine_thread import Abandoned, always
 from utils.messages import FloatAudio
+from utils.system.cpu_threads import let_waiting_threads_sleep
+from utils.system.engine_thread import Abandoned, always
 
 SIZES = ("tiny", "codec", "mini")
 # A token a letter: as many as T5 has for a sentence and a description of usual length.

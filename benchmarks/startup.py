@@ -35,8 +35,8 @@ from benchmarks.live_client import RATE, LiveClient, first_audible
 from benchmarks.report import machine, print_json, table
 from utils.audio.wire import SAMPLE_BYTES
 from utils.bundled_voice import BundledVoice
-from utils.local_server import ROOT, LocalServer, free_ports
 from utils.messages import FloatAudio
+from utils.system.local_server import ROOT, LocalServer, free_ports
 from utils.wav_files import WavWriter
 
 QUESTIONS = ("What is the capital of France?", "Why is the sky blue?")

@@ -31,9 +31,9 @@ import numpy as np
 from benchmarks.asking import QUESTIONS
 from benchmarks.report import machine, print_json, table
 from utils.bundled_voice import BundledVoice
-from utils.cpu_threads import let_waiting_threads_sleep
-from utils.engine_thread import EngineThread, always
 from utils.messages import FloatAudio
+from utils.system.cpu_threads import let_waiting_threads_sleep
+from utils.system.engine_thread import EngineThread, always
 
 RATE = 16_000
 WHOLE_S = 30.0

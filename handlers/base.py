@@ -20,9 +20,9 @@ from concurrent.futures import CancelledError
 from typing import Any, ClassVar
 
 from utils.context import Context
-from utils.engine_thread import EngineThread
 from utils.messages import Message, ReplyEnd, Shutdown, attempt_of
 from utils.stage_queue import StageQueue
+from utils.system.engine_thread import EngineThread
 
 logger = logging.getLogger(__name__)
 

@@ -23,7 +23,7 @@ from handlers.quantization import quantize_linears
 from utils.bundled_models import resolve_model
 from utils.chat import Chat
 from utils.devices import resolve_dtype
-from utils.engine_thread import Emit, EngineThread, always
+from utils.system.engine_thread import Emit, EngineThread, always
 
 logger = logging.getLogger(__name__)
 

@@ -15,9 +15,9 @@ from handlers.tts import AHEAD, TTSHandler
 from utils.audio.resampling import StreamResampler
 from utils.audio.wire import REPLY_RATE, to_pcm
 from utils.bundled_models import resolve_model
-from utils.engine_thread import Emit, EngineThread
 from utils.messages import PcmAudio
-from utils.privacy import report_nothing
+from utils.system.engine_thread import Emit, EngineThread
+from utils.system.privacy import report_nothing
 
 logger = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from utils.bundled_models import resolve_model
 from utils.messages import FloatAudio
-from utils.privacy import report_nothing
+from utils.system.privacy import report_nothing
 
 RATE = 16_000
 WINDOW_S = 8

@@ -12,10 +12,10 @@ from handlers.base import Live
 from handlers.silero import FRAME_MS, STT_RATE, SileroModel
 from handlers.smart_turn import SmartTurn
 from utils.bundled_errors import BundledWheelMissing
-from utils.engine_thread import EngineThread
 from utils.messages import FloatAudio
 from utils.segmentation import Segmenter
 from utils.speculation import Speculation
+from utils.system.engine_thread import EngineThread
 
 logger = logging.getLogger(__name__)
 

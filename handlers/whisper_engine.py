@@ -38,8 +38,8 @@ from handlers.whisper_guard import repeats, too_many
 from handlers.whisper_options import generation_options, is_multilingual, is_plain, languages
 from utils.bundled_models import resolve_model
 from utils.devices import resolve_dtype
-from utils.engine_thread import EngineThread, always
 from utils.messages import FloatAudio
+from utils.system.engine_thread import EngineThread, always
 
 logger = logging.getLogger(__name__)
 

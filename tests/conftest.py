@@ -10,8 +10,8 @@ from tests.abused_server import FRANCE, MOST_GROWTH, STORY, AbusedServer
 from tests.process_watch import MIB, PeakWatch, ProcessWatch
 from tests.waiting import wait_until
 from utils.bundled_voice import BundledVoice
-from utils.cpu_threads import let_waiting_threads_sleep
-from utils.privacy import report_nothing
+from utils.system.cpu_threads import let_waiting_threads_sleep
+from utils.system.privacy import report_nothing
 
 LONG = ("test_benchmarks_run", "test_endurance", "test_abuse", "test_compilation", "test_signals", "test_talking_over")
 

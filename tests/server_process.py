@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from tests.raw_client import RawClient
-from utils.local_server import LocalServer, free_ports
+from utils.system.local_server import LocalServer, free_ports
 
 
 class ServerProcess:

@@ -12,7 +12,7 @@ from tests.abused_server import FRANCE, STORY, pcm, quick
 from tests.raw_client import BLOCK_S
 from tests.server_process import ServerProcess
 from tests.spoken import assert_understood, words
-from utils.local_server import ROOT
+from utils.system.local_server import ROOT
 
 FLOOD_BYTES = 20_000_000  # over ten minutes of audio
 

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from utils.local_server import ROOT, free_ports
+from utils.system.local_server import ROOT, free_ports
 
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

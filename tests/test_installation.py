@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from utils.local_server import ROOT
+from utils.system.local_server import ROOT
 
 
 @pytest.mark.parametrize("name", ["requirements.txt", "requirements-client.txt", "requirements-piper.txt"])

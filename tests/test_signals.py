@@ -12,7 +12,7 @@ import pytest
 
 from tests.client_process import ignore_interrupts
 from tests.server_process import ServerProcess
-from utils.local_server import ROOT, free_ports
+from utils.system.local_server import ROOT, free_ports
 
 STORY = "Tell me a long story about a dog."
 END_S = 5.0

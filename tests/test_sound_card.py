@@ -15,7 +15,7 @@ from tests.fake_server import FakeServer
 from tests.server_process import ServerProcess
 from tests.sound_card import SoundCard
 from tests.spoken import QUESTIONS, assert_understood, words
-from utils.engine_thread import EngineThread
+from utils.system.engine_thread import EngineThread
 
 END_S = 5.0  # a client that was asked to end does so within a second or two; the rest is a busy machine's
 REPLY_S = 60.0  # the longest reply, and what a busy machine needs for it

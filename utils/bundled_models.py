@@ -36,7 +36,7 @@ from utils.bundled_errors import (
     UnknownBundledModel,
 )
 from utils.model_cache import made_once
-from utils.progress import progress
+from utils.system.progress import progress
 
 __all__ = [
     "BundledModelCorrupt",

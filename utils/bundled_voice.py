@@ -9,7 +9,7 @@ import numpy as np
 from utils.audio.resampling import resample
 from utils.bundled_models import resolve_model
 from utils.messages import FloatAudio
-from utils.privacy import report_nothing
+from utils.system.privacy import report_nothing
 
 VOICE = "bundled:piper-en_US-joe-medium"
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from utils.client_errors import ServerUnavailable
-from utils.stop_signals import Stopped
+from utils.system.stop_signals import Stopped
 
 CONNECT_TIMEOUT_S = 5.0  # of one address: a machine that is switched off never answers
 TICK_S = 0.1  # how often a wait looks around: where `select` isn't woken by signals (Windows), this long to a Ctrl-C

@@ -13,7 +13,7 @@ from utils.client_conversation import Conversation, Sink, Source
 from utils.client_errors import ServerUnavailable
 from utils.client_state import ConversationState
 from utils.client_status import StatusLine
-from utils.stop_signals import Stopped
+from utils.system.stop_signals import Stopped
 
 TICK_S = 0.1  # how often the status line is written
 REFUSED_WITHIN_S = 1.0  # a server that closes so soon, without a word, is busy with another client

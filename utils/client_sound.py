@@ -18,8 +18,8 @@ from utils.client_connection import Stop
 from utils.client_devices import device_lines, load_sounddevice, look_again
 from utils.client_ends import Ends, by_name, open_ends
 from utils.client_errors import SoundError
-from utils.engine_thread import EngineThread
-from utils.stop_signals import Stopped
+from utils.system.engine_thread import EngineThread
+from utils.system.stop_signals import Stopped
 
 T = TypeVar("T")
 

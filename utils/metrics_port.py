@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from utils.listening import Listener
+from utils.system.listening import Listener
 
 logger = logging.getLogger(__name__)
 

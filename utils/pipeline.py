@@ -16,14 +16,14 @@ from typing import Any
 
 from utils.conversation import Connections, Conversation, LoadedStage
 from utils.devices import DeviceUnavailable, resolve_device
-from utils.engine_thread import EngineThread
 from utils.load_errors import LoadError, load_error
 from utils.metrics import MetricsSink
 from utils.model_hub import go_offline, hub_problem
 from utils.option_parser import import_by_name
-from utils.progress import progress
 from utils.server_options import ServerOptions
 from utils.stage_options import PARTS, load_handler, stage_options
+from utils.system.engine_thread import EngineThread
+from utils.system.progress import progress
 
 logger = logging.getLogger(__name__)
 

@@ -16,10 +16,10 @@ from functools import partial
 from typing import Protocol
 
 from utils.conversation import Connections, Conversation
-from utils.freed_memory import give_back_freed_memory
-from utils.listening import Listener, prepare_connection
 from utils.pairing import Pairing
-from utils.stop_signals import StopSignals
+from utils.system.freed_memory import give_back_freed_memory
+from utils.system.listening import Listener, prepare_connection
+from utils.system.stop_signals import StopSignals
 
 logger = logging.getLogger(__name__)
 

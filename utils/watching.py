@@ -6,8 +6,8 @@ import logging
 from collections.abc import Callable
 
 from arguments.server_arguments import ServerArguments
-from utils.listening import Listener
 from utils.metrics import MetricsFile, MetricsSink, MetricsSinks
+from utils.system.listening import Listener
 
 logger = logging.getLogger(__name__)
 

@@ -15,8 +15,8 @@ from handlers.parler.chunks import ChunkRule, Costs
 from handlers.parler.decoder import Cross
 from handlers.parler.delay_pattern import Frame
 from handlers.parler.speech import ParlerSpeech
-from utils.engine_thread import Abandoned, Live
 from utils.messages import FloatAudio
+from utils.system.engine_thread import Abandoned, Live
 
 logger = logging.getLogger(__name__)
 

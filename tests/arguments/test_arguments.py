@@ -11,10 +11,10 @@ import shlex
 import pytest
 
 from arguments.client_arguments import ClientArguments
-from utils.local_server import ROOT
 from utils.option_parser import OptionError, option_fields
 from utils.server_options import all_dataclasses, read_server_options, server_options
 from utils.stage_options import PARTS, discover_backends, load_handler, stage_options
+from utils.system.local_server import ROOT
 
 DESCRIPTION = (
     "A female speaker with a slightly low-pitched voice delivers her words quite expressively, in a very confined "

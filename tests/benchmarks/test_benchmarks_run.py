@@ -16,7 +16,7 @@ from benchmarks.latency import STAGES, comparison, gains, summarize
 from benchmarks.parler_library import codec_seconds
 from benchmarks.parler_models import TINY_DECODER, TINY_TEXT, random_model, text_config, tiny_codec
 from benchmarks.parler_streaming import summed_decodes
-from utils.local_server import ROOT
+from utils.system.local_server import ROOT
 
 
 def run(*words: str) -> tuple[list[str], dict]:

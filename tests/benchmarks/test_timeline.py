@@ -13,8 +13,8 @@ import pytest
 
 from benchmarks.timeline import TimelineError, chosen, main, read, report
 from benchmarks.timeline_picture import ASSISTANT, HELD, STAGES, YOU, TimedTurn, draw
-from utils.local_server import ROOT
 from utils.metrics import MetricsFile, TurnMetrics
+from utils.system.local_server import ROOT
 from utils.turn_moments import Moments
 
 ANSWERED = Moments(

@@ -16,7 +16,7 @@ from handlers.language_model_engine import LanguageModelEngine
 from handlers.prompt_cache import FixedCaches, GrowingCaches
 from handlers.whisper_engine import WhisperEngine
 from tests.lm_checkpoint import build_checkpoint
-from utils.engine_thread import EngineThread, always
+from utils.system.engine_thread import EngineThread, always
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")  # torch's compiler warns of torch
 QUESTIONS = ["What is the capital of France?", "And of Italy?", "Why is the sky blue, and the sea, and a whale?", "No."]

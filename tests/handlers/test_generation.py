@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from handlers.generation import StepThreads, sampling_options
-from utils.engine_thread import EngineThread
+from utils.system.engine_thread import EngineThread
 
 
 class _CountsThreads(torch.nn.Module):

@@ -16,8 +16,8 @@ from handlers.language_model import LanguageModelHandler
 from handlers.language_model_engine import LanguageModelEngine
 from tests.fakes import RunningStage, Surroundings
 from tests.lm_checkpoint import build_checkpoint
-from utils.engine_thread import EngineThread
 from utils.messages import ReplyAudio, ReplyEnd, Sentence, SpeechStarted, Transcript, WordsSoFar
+from utils.system.engine_thread import EngineThread
 
 OPTIONS = {
     "model_name": "bundled:smollm2-135m-instruct", "device": "cpu", "torch_dtype": "auto", "compile_mode": None,

@@ -83,7 +83,7 @@ def test_the_real_parler_tts_loads_and_speaks_without_torchaudio_and_without_a_w
     folder = build(tmp_path / "checkpoint", favourite=EOS)
     code = f"""
         from handlers.parler_tts import ParlerEngine
-        from utils.engine_thread import EngineThread
+        from utils.system.engine_thread import EngineThread
         thread = EngineThread("test")
         options = dict(model_name={str(folder)!r}, device="cpu", torch_dtype="auto", compile_mode=None)
         options |= dict(description="A voice.", language="en", play_steps_s=0.2, max_prompt_pad_length=8)

@@ -14,7 +14,7 @@ from tests.fakes_client import FakeStop
 from utils import client_connection
 from utils.client_connection import ConnectionLost, ServerAddress, connect, wait_or_stop
 from utils.client_errors import ServerUnavailable
-from utils.stop_signals import Stopped
+from utils.system.stop_signals import Stopped
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from utils.client_ends import Ends
 from utils.client_errors import SoundError
 from utils.client_live import talk_for_ever
 from utils.client_status import StatusLine
-from utils.stop_signals import Stopped
+from utils.system.stop_signals import Stopped
 
 MISSING = SoundError("there is no speaker")
 LOST = SoundError("the speaker 'USB' has gone")

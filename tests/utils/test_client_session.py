@@ -13,7 +13,7 @@ from utils.client_connection import ServerAddress
 from utils.client_errors import ServerUnavailable, SoundError
 from utils.client_session import TICK_S, ClientSession
 from utils.client_status import StatusLine
-from utils.stop_signals import Stopped
+from utils.system.stop_signals import Stopped
 
 SERVER = ServerAddress("box", 12_345, 12_346)
 

@@ -11,7 +11,7 @@ from tests.fakes_client import FakeStop
 from tests.fakes_sounddevice import FakeDevice, FakeSoundDevice
 from utils.client_errors import SoundError
 from utils.client_sound import ANSWER_S, STOP_S, Sound
-from utils.stop_signals import Stopped
+from utils.system.stop_signals import Stopped
 
 HEADSET = FakeDevice("Headset", inputs=1, outputs=2)
 

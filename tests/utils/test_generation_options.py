@@ -18,9 +18,9 @@ from utils.generation_options import (
     UnknownGenerationOption,
     check_generation_options,
 )
-from utils.local_server import ROOT
 from utils.option_parser import OptionError
 from utils.server_options import server_options
+from utils.system.local_server import ROOT
 
 PREFIX = {"whisper": "stt_gen_", "causal": "lm_gen_", "parler": "tts_gen_"}
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from utils.local_server import ROOT
+from utils.system.local_server import ROOT
 
 TRIES = """
 import json, sys, time, warnings

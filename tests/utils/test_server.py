@@ -11,9 +11,9 @@ import time
 import pytest
 
 from tests.waiting import wait_until
-from utils.listening import Listener
 from utils.server import Server
-from utils.stop_signals import StopSignals
+from utils.system.listening import Listener
+from utils.system.stop_signals import StopSignals
 
 SCAN = b"GET / HTTP/1.0\r\n\r\n"
 

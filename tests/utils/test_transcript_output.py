@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from utils.local_server import ROOT
+from utils.system.local_server import ROOT
 from utils.transcript_output import TranscriptOutput, one_line
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from arguments.server_arguments import ServerArguments
 from tests.utils.test_metrics import metrics
-from utils.listening import Listener
+from utils.system.listening import Listener
 from utils.watching import Watching
 
 

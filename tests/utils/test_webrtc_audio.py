@@ -12,9 +12,9 @@ from tests.waiting import DEADLINE_S
 from utils.audio.sinc_resampler import resample_whole
 from utils.audio.wire import encode, to_pcm
 from utils.echo_cancellation import EchoCancellation
-from utils.local_server import ROOT
 from utils.rooms import echo_of, level_db
 from utils.sound_blocks import SoundBlock
+from utils.system.local_server import ROOT
 from utils.webrtc_audio import RATE, load_canceller
 
 FAR = "Once upon a time there was a dog who wanted to see the world, and so he walked until he came to the sea."

@@ -13,7 +13,7 @@ from handlers.parler.speech import LONGEST_PROMPT, ParlerSpeech
 from handlers.parler.streaming import SpeechStreamer
 from tests.handlers.parler.conftest import ARCHITECTURES, DESCRIPTION, TEXT
 from tests.parler_checkpoint import DELAY, HOP, build
-from utils.engine_thread import Abandoned, always
+from utils.system.engine_thread import Abandoned, always
 
 STEPS = 24
 

@@ -8,13 +8,13 @@ import sys
 
 import pytest
 
-from utils import freed_memory
-from utils.local_server import ROOT
+from utils.system import freed_memory
+from utils.system.local_server import ROOT
 
 # Small blocks, the last of which stays: what is free below it, the allocator keeps.
 HOLDING = """
 import ctypes, psutil
-from utils.freed_memory import give_back_freed_memory
+from utils.system.freed_memory import give_back_freed_memory
 libc = ctypes.CDLL(None)
 libc.malloc.restype, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
 memory = lambda: psutil.Process().memory_info().rss

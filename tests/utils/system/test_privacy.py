@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from utils.privacy import report_nothing
+from utils.system.privacy import report_nothing
 
 LOAD = {
     "silero": "from handlers.silero import SileroModel; SileroModel(16_000)",

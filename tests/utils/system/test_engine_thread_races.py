@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from utils.engine_thread import Abandoned, EngineClosed, EngineThread
+from utils.system.engine_thread import Abandoned, EngineClosed, EngineThread
 
 WAIT_S = 10
 

@@ -11,7 +11,7 @@ from concurrent.futures import TimeoutError as FutureTimeout
 import pytest
 
 from tests.waiting import wait_until
-from utils.engine_thread import Abandoned, EngineClosed, EngineThread
+from utils.system.engine_thread import Abandoned, EngineClosed, EngineThread
 
 
 @pytest.fixture

@@ -8,12 +8,12 @@ import sys
 
 import pytest
 
-from utils.local_server import ROOT
+from utils.system.local_server import ROOT
 
 WAITING = """
 import select, signal
 signal.signal(signal.SIGINT, signal.SIG_IGN)
-from utils.stop_signals import StopSignals, Stopped
+from utils.system.stop_signals import StopSignals, Stopped
 with StopSignals() as stop:
     stop.raise_if_requested()
     print("ready", flush=True)
@@ -52,7 +52,7 @@ def test_the_first_asks_and_the_second_ends(number):
 def test_during_the_end_that_was_asked_for_a_signal_shows_no_traceback(requested, after):
     code = (
         "import signal\n"
-        "from utils.stop_signals import StopSignals\n"
+        "from utils.system.stop_signals import StopSignals\n"
         "with StopSignals() as stop:\n"
         f"    if {requested}: signal.raise_signal(signal.SIGINT)\n"
         f"assert signal.getsignal(signal.SIGINT) is signal.{after}\n"

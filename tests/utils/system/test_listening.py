@@ -9,7 +9,7 @@ import socket
 
 import pytest
 
-from utils.listening import LOST_AFTER_S, Listener, PortUnavailable, prepare_connection
+from utils.system.listening import LOST_AFTER_S, Listener, PortUnavailable, prepare_connection
 
 
 def test_it_is_bound_first_and_listens_later():

@@ -7,8 +7,8 @@ import threading
 
 import pytest
 
-from utils.progress import INTERVAL_S, progress
-from utils.stop_signals import Stopped
+from utils.system.progress import INTERVAL_S, progress
+from utils.system.stop_signals import Stopped
 
 
 class FakeTime:

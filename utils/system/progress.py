@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TextIO
 
-from utils.stop_signals import Stopped
+from utils.system.stop_signals import Stopped
 
 INTERVAL_S = 2.0  # silent for so long, then a sign of life as often
 
