@@ -32,7 +32,7 @@ check: .venv/.tools
 install: .venv/.bundled
 
 models: .venv/.bundled
-	@$(PY) -m utils.bundled_models
+	@$(PY) -m utils.models.bundled
 
 # Each stamp is older than its requirements after a pull that changes them, and is then made anew.
 .venv/bin/python:

@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Sequence
 
-from utils.load_errors import LoadError
+from utils.models.load_errors import LoadError
 from utils.server_options import ServerOptions, read_server_options
 from utils.system.cpu_threads import let_waiting_threads_sleep
 from utils.system.listening import Listener, PortUnavailable

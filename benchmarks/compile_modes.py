@@ -24,9 +24,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # also when it is 
 from benchmarks.asking import QUESTIONS
 from benchmarks.command_line import parse_with_server
 from benchmarks.report import machine, print_json, table
-from utils.bundled_voice import BundledVoice
-from utils.devices import resolve_device
 from utils.messages import FloatAudio
+from utils.models.bundled_voice import BundledVoice
+from utils.models.devices import resolve_device
 from utils.server_options import ServerOptions, read_server_options
 from utils.stage_options import load_handler, stage_options
 from utils.system.cpu_threads import let_waiting_threads_sleep

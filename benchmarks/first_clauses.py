@@ -32,7 +32,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # also when it is 
 from benchmarks.asking import QUESTIONS
 from benchmarks.report import machine, print_json, summary, table
 from utils.audio.wire import REPLY_RATE
-from utils.bundled_models import resolve_model
+from utils.models.bundled import resolve_model
 from utils.system.cpu_threads import let_waiting_threads_sleep
 from utils.system.engine_thread import EngineThread, always
 from utils.text.clauses import Place

@@ -37,7 +37,7 @@ from benchmarks.asking import MODELS, QUESTIONS, Server, Turn, ask
 from benchmarks.command_line import parse_with_server
 from benchmarks.live_client import LiveClient
 from benchmarks.report import machine, plot, print_json, summary, summary_table, table
-from utils.bundled_voice import BundledVoice
+from utils.models.bundled_voice import BundledVoice
 
 MODES: dict[str, list[str]] = {"off": ["--speculative_silence_ms", "0"], "on": []}
 STAGES = {

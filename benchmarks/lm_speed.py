@@ -40,7 +40,7 @@ from benchmarks.report import machine, print_json, table
 from handlers import language_model_engine
 from handlers.llama_step import install_llama_step
 from handlers.prompt_cache import common_prefix
-from utils.devices import resolve_device
+from utils.models.devices import resolve_device
 from utils.server_options import ServerOptions, read_server_options
 from utils.stage_options import stage_options
 from utils.system.cpu_threads import let_waiting_threads_sleep

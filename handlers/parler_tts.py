@@ -20,9 +20,9 @@ from handlers.parler.streaming import SpeechStreamer
 from handlers.tts import AHEAD, TTSHandler
 from utils.audio.resampling import StreamResampler
 from utils.audio.wire import REPLY_RATE, to_pcm
-from utils.bundled_models import resolve_model
-from utils.devices import resolve_dtype
 from utils.messages import PcmAudio
+from utils.models.bundled import resolve_model
+from utils.models.devices import resolve_dtype
 from utils.system.engine_thread import Emit, EngineThread
 from utils.text.spelled_text import spell
 from utils.text.spoken_parts import split_long

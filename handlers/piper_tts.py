@@ -14,8 +14,8 @@ from handlers.piper_voice import Voice
 from handlers.tts import AHEAD, TTSHandler
 from utils.audio.resampling import StreamResampler
 from utils.audio.wire import REPLY_RATE, to_pcm
-from utils.bundled_models import resolve_model
 from utils.messages import PcmAudio
+from utils.models.bundled import resolve_model
 from utils.system.engine_thread import Emit, EngineThread
 from utils.system.privacy import report_nothing
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from utils.bundled_models import resolve_model
 from utils.messages import FloatAudio
+from utils.models.bundled import resolve_model
 from utils.system.privacy import report_nothing
 
 RATE = 16_000

@@ -11,8 +11,8 @@ import numpy as np
 from handlers.base import Live
 from handlers.silero import FRAME_MS, STT_RATE, SileroModel
 from handlers.smart_turn import SmartTurn
-from utils.bundled_errors import BundledWheelMissing
 from utils.messages import FloatAudio
+from utils.models.bundled_errors import BundledWheelMissing
 from utils.segmentation import Segmenter
 from utils.speculation import Speculation
 from utils.system.engine_thread import EngineThread

@@ -9,7 +9,7 @@ import pytest
 from tests.abused_server import FRANCE, MOST_GROWTH, STORY, AbusedServer
 from tests.process_watch import MIB, PeakWatch, ProcessWatch
 from tests.waiting import wait_until
-from utils.bundled_voice import BundledVoice
+from utils.models.bundled_voice import BundledVoice
 from utils.system.cpu_threads import let_waiting_threads_sleep
 from utils.system.privacy import report_nothing
 

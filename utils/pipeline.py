@@ -15,10 +15,10 @@ from concurrent.futures import TimeoutError as FutureTimeout
 from typing import Any
 
 from utils.conversation import Connections, Conversation, LoadedStage
-from utils.devices import DeviceUnavailable, resolve_device
-from utils.load_errors import LoadError, load_error
 from utils.metrics import MetricsSink
-from utils.model_hub import go_offline, hub_problem
+from utils.models.devices import DeviceUnavailable, resolve_device
+from utils.models.hub import go_offline, hub_problem
+from utils.models.load_errors import LoadError, load_error
 from utils.option_parser import import_by_name
 from utils.server_options import ServerOptions
 from utils.stage_options import PARTS, load_handler, stage_options

@@ -11,7 +11,7 @@ from transformers import AutoTokenizer
 
 from handlers.parler.delay_pattern import Ids
 from handlers.parler_import import import_parler_tts
-from utils.model_hub import hub_problem
+from utils.models.hub import hub_problem
 
 logger = logging.getLogger(__name__)
 

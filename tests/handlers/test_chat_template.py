@@ -8,7 +8,7 @@ import pytest
 from transformers import AutoTokenizer
 
 from handlers.chat_template import ChatTemplate, NoChatTemplate
-from utils.bundled_models import resolve_model
+from utils.models.bundled import resolve_model
 
 
 @pytest.fixture(scope="module")

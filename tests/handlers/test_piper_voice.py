@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from handlers import piper_voice
 from handlers.onnx_halves import NotDivisible, divide
 from handlers.piper_voice import CONTEXT, FIRST, Voice, as_a_whole, in_parts
-from utils.bundled_models import resolve_model
+from utils.models.bundled import resolve_model
 
 TEXT = "The capital of France is Paris, and that of Italy is Rome."
 

@@ -10,8 +10,8 @@ import pytest
 from handlers.smart_turn import LEAST_STRETCH_S, RATE, SmartTurn
 from handlers.vad import VADEngine
 from tests.handlers.test_vad import OPTIONS
-from utils import bundled_models
-from utils.bundled_errors import BundledWheelMissing
+from utils.models import bundled as bundled_models
+from utils.models.bundled_errors import BundledWheelMissing
 
 MODEL = "bundled:smart-turn-v3.2"
 

@@ -13,7 +13,7 @@ from transformers import WhisperConfig, WhisperForConditionalGeneration, Whisper
 from handlers.whisper_decoder import GreedyDecoder, Prompt
 from handlers.whisper_encoder import LEVELS_KEPT, WindowEncoder
 from handlers.whisper_options import is_plain, languages
-from utils.bundled_models import resolve_model
+from utils.models.bundled import resolve_model
 from utils.system.engine_thread import always
 
 RATE = 16_000

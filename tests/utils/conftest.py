@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from utils.bundled_models import resolve_model
+from utils.models.bundled import resolve_model
 
 
 @pytest.fixture(scope="session")

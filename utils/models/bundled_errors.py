@@ -1,4 +1,4 @@
-"""What can go wrong with a bundled model, each in one line for the user; utils/bundled_models.py draws the tree."""
+"""What can go wrong with a bundled model, each in one line for the user; utils/models/bundled.py draws the tree."""
 
 from __future__ import annotations
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from utils.audio.resampling import resample
-from utils.bundled_models import resolve_model
 from utils.messages import FloatAudio
+from utils.models.bundled import resolve_model
 from utils.system.privacy import report_nothing
 
 VOICE = "bundled:piper-en_US-joe-medium"

@@ -16,8 +16,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from utils import bundled_models
-from utils.bundled_models import (
+from utils.models import bundled as bundled_models
+from utils.models.bundled import (
     BundledModelCorrupt,
     BundledModelError,
     BundledWheelMissing,
@@ -26,7 +26,7 @@ from utils.bundled_models import (
     resolve_model,
 )
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 WHISPER, SMOLLM2, PIPER = "bundled:whisper-tiny.en", "bundled:smollm2-135m-instruct", "bundled:piper-en_US-joe-medium"
 
 
@@ -116,7 +116,7 @@ class TestCache:
 
     def test_two_processes_at_once_convert_once_and_both_get_it(self, empty_cache):
         code = f"""
-from utils import bundled_models
+from utils.models import bundled as bundled_models
 made_once = bundled_models.made_once
 def counted(name, make):
     return made_once(name, lambda folder: print("converting") or make(folder))

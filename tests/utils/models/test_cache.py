@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from utils import model_cache
-from utils.bundled_errors import CacheUnusable
-from utils.model_cache import cache_folder, made_once
+from utils.models import cache as model_cache
+from utils.models.bundled_errors import CacheUnusable
+from utils.models.cache import cache_folder, made_once
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ def test_a_conversion_that_fails_leaves_nothing(cache):
 def test_a_process_that_dies_half_way_leaves_the_work_to_the_next(cache):
     dies = """
 import os
-from utils.model_cache import made_once
+from utils.models.cache import made_once
 def make(folder):
     (folder / "model").write_text("ha")
     os._exit(9)
@@ -110,7 +110,7 @@ made_once("m-v1", make)
 def test_a_second_process_finds_it_locked_waits_and_makes_nothing(cache):
     first = start(
         """
-from utils.model_cache import made_once
+from utils.models.cache import made_once
 def make(folder):
     print("making", flush=True)
     input()
@@ -124,7 +124,7 @@ made_once("m-v1", make)
     second = start(
         """
 import filelock
-from utils.model_cache import cache_folder, made_once
+from utils.models.cache import cache_folder, made_once
 try:
     filelock.FileLock(cache_folder() / "m-v1.lock").acquire(blocking=False)
 except filelock.Timeout:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from utils.bundled_errors import BundledModelCorrupt
-from utils.hugging_face_folder import Settings, Tensor, Weights, write_folder
+from utils.models.bundled_errors import BundledModelCorrupt
+from utils.models.hugging_face_folder import Settings, Tensor, Weights, write_folder
 
 if TYPE_CHECKING:
     from gguf import GGUFReader, ReaderTensor

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import soxr
 
-from utils.bundled_models import resolve_model
+from utils.models.bundled import resolve_model
 
 WHISPER, SMOLLM2, PIPER = "bundled:whisper-tiny.en", "bundled:smollm2-135m-instruct", "bundled:piper-en_US-joe-medium"
 TEXT = "# bundled\nname==1.0.2 \\\n    --hash=sha256:0af9\nGrüße, 你好 🎉"

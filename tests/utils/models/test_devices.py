@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from utils.devices import DeviceUnavailable, resolve_device, resolve_dtype
+from utils.models.devices import DeviceUnavailable, resolve_device, resolve_dtype
 
 
 @pytest.fixture

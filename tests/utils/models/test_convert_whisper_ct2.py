@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from utils.bundled_errors import BundledModelCorrupt
-from utils.convert_whisper_ct2 import DTYPES, read_ct2, to_hugging_face
+from utils.models.bundled_errors import BundledModelCorrupt
+from utils.models.convert_whisper_ct2 import DTYPES, read_ct2, to_hugging_face
 
 CODES = {np.dtype(dtype): code for code, dtype in DTYPES.items()}
 NAMES = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from utils.bundled_errors import CacheUnusable
+from utils.models.bundled_errors import CacheUnusable
 
 APPLICATION = "speech-to-speech"
 FOLDER_VARIABLE = "S2S_CACHE"

@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from utils.bundled_models import BundledWheelMissing
-from utils.load_errors import load_error
-from utils.model_hub import hub_problem, looks_like_path, of_hub
+from utils.models.bundled import BundledWheelMissing
+from utils.models.hub import hub_problem, looks_like_path, of_hub
+from utils.models.load_errors import load_error
 
 GATED = OSError("You are trying to access a gated repo. Make sure to have access to it at https://hf.co/x. 401 Client")
 UNKNOWN = (

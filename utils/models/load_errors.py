@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from utils.model_hub import looks_like_path, of_hub
+from utils.models.hub import looks_like_path, of_hub
 from utils.transcript_output import one_line
 
 BUNDLED_HINT = "without a hub, run with configs/bundled.json or give a local folder"
@@ -19,7 +19,7 @@ class LoadError(RuntimeError):
 def load_error(part: str, model_name: str, error: BaseException, hub_problem: str | None = None) -> LoadError:
     """The line for `error`, raised while the model of a part (`stt`, `lm`, …) was loaded.
 
-    hub_problem: why the hub can't be used, where that is known (`utils.model_hub`).
+    hub_problem: why the hub can't be used, where that is known (`utils.models.hub`).
     """
     if hub_problem is not None and of_hub(model_name) and isinstance(error, OSError):
         reason = f"the hub can't be reached ({hub_problem}), and it is not in the hub's cache here; {BUNDLED_HINT}"

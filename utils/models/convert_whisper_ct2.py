@@ -15,8 +15,8 @@ from typing import BinaryIO
 
 import numpy as np
 
-from utils.bundled_errors import BundledModelCorrupt
-from utils.hugging_face_folder import Settings, Tensor, Weights, write_folder
+from utils.models.bundled_errors import BundledModelCorrupt
+from utils.models.hugging_face_folder import Settings, Tensor, Weights, write_folder
 
 BINARY_VERSION = 6
 SPEC_NAME = "WhisperSpec"

@@ -22,7 +22,7 @@ import json, sys, time, warnings
 warnings.simplefilter("ignore")
 time.sleep = lambda seconds: None  # the library waits 23 s between its tries
 from transformers import AutoModelForCausalLM, WhisperProcessor
-from utils.load_errors import load_error
+from utils.models.load_errors import load_error
 for name in sys.argv[1:]:
     for kind in (AutoModelForCausalLM, WhisperProcessor):
         try:
