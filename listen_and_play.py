@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from arguments.client_arguments import ClientArguments
 from utils.client_devices import quiet_libraries
 from utils.client_errors import ClientError
-from utils.option_parser import parse_options
+from utils.options.parser import parse_options
 from utils.system.stop_signals import Stopped, StopSignals
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ import time
 from collections.abc import Sequence
 
 from utils.models.load_errors import LoadError
-from utils.server_options import ServerOptions, read_server_options
+from utils.options.server import ServerOptions, read_server_options
 from utils.system.cpu_threads import let_waiting_threads_sleep
 from utils.system.listening import Listener, PortUnavailable
 from utils.system.logging_setup import configure_logging

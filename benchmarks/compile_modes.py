@@ -27,8 +27,8 @@ from benchmarks.report import machine, print_json, table
 from utils.messages import FloatAudio
 from utils.models.bundled_voice import BundledVoice
 from utils.models.devices import resolve_device
-from utils.server_options import ServerOptions, read_server_options
-from utils.stage_options import load_handler, stage_options
+from utils.options.server import ServerOptions, read_server_options
+from utils.options.stages import load_handler, stage_options
 from utils.system.cpu_threads import let_waiting_threads_sleep
 from utils.system.engine_thread import EngineThread, always
 

@@ -41,8 +41,8 @@ from handlers import language_model_engine
 from handlers.llama_step import install_llama_step
 from handlers.prompt_cache import common_prefix
 from utils.models.devices import resolve_device
-from utils.server_options import ServerOptions, read_server_options
-from utils.stage_options import stage_options
+from utils.options.server import ServerOptions, read_server_options
+from utils.options.stages import stage_options
 from utils.system.cpu_threads import let_waiting_threads_sleep
 from utils.system.engine_thread import EngineThread, always
 

@@ -102,7 +102,7 @@ def test_a_missing_folder_and_a_missing_gpu_are_one_line():
 def test_help_is_quick_to_import():
     code = (
         "import sys\n"
-        "from utils.server_options import read_server_options\n"
+        "from utils.options.server import read_server_options\n"
         "try: read_server_options(['--help'])\n"
         "except SystemExit as end: assert end.code == 0\n"
         "heavy = {'torch', 'transformers', 'numpy', 'parler_tts', 'prometheus_client'} & set(sys.modules)\n"

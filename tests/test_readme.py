@@ -13,9 +13,9 @@ import pytest
 
 from arguments.client_arguments import ClientArguments
 from listen_and_play import underscored
-from utils.option_parser import option_fields, parse_options
+from utils.options.parser import option_fields, parse_options
+from utils.options.server import all_dataclasses, read_server_options
 from utils.readme_parts import with_parts
-from utils.server_options import all_dataclasses, read_server_options
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -7,8 +7,8 @@ import math
 from typing import Any
 
 from arguments.client_arguments import ClientArguments
-from utils.option_parser import default_text, option_fields
-from utils.server_options import all_dataclasses
+from utils.options.parser import default_text, option_fields
+from utils.options.server import all_dataclasses
 
 
 def options_table() -> str:

@@ -19,9 +19,9 @@ from utils.metrics import MetricsSink
 from utils.models.devices import DeviceUnavailable, resolve_device
 from utils.models.hub import go_offline, hub_problem
 from utils.models.load_errors import LoadError, load_error
-from utils.option_parser import import_by_name
-from utils.server_options import ServerOptions
-from utils.stage_options import PARTS, load_handler, stage_options
+from utils.options.parser import import_by_name
+from utils.options.server import ServerOptions
+from utils.options.stages import PARTS, load_handler, stage_options
 from utils.system.engine_thread import EngineThread
 from utils.system.progress import progress
 

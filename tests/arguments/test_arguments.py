@@ -11,9 +11,9 @@ import shlex
 import pytest
 
 from arguments.client_arguments import ClientArguments
-from utils.option_parser import OptionError, option_fields
-from utils.server_options import all_dataclasses, read_server_options, server_options
-from utils.stage_options import PARTS, discover_backends, load_handler, stage_options
+from utils.options.parser import OptionError, option_fields
+from utils.options.server import all_dataclasses, read_server_options, server_options
+from utils.options.stages import PARTS, discover_backends, load_handler, stage_options
 from utils.system.local_server import ROOT
 
 DESCRIPTION = (

@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from arguments.client_arguments import ClientArguments
-from utils.option_parser import parse_options
+from utils.options.parser import parse_options
 
 DEFAULTS = {
     "host": "localhost",

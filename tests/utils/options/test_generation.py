@@ -11,15 +11,15 @@ import transformers
 from hypothesis import given
 from hypothesis import strategies as st
 
-from utils.generation_options import (
+from utils.options.generation import (
     LIMITS,
     NOT_SETTABLE,
     NOT_SETTABLE_FOR,
     UnknownGenerationOption,
     check_generation_options,
 )
-from utils.option_parser import OptionError
-from utils.server_options import server_options
+from utils.options.parser import OptionError
+from utils.options.server import server_options
 from utils.system.local_server import ROOT
 
 PREFIX = {"whisper": "stt_gen_", "causal": "lm_gen_", "parler": "tts_gen_"}
@@ -204,7 +204,7 @@ def test_the_server_checks_further_options_with_the_listed_ones():
 def test_transformers_is_imported_only_for_an_option_that_is_not_listed():
     code = (
         "import sys\n"
-        "from utils.server_options import read_server_options\n"
+        "from utils.options.server import read_server_options\n"
         "read_server_options(['--stt_gen_num_beams', '2', '--lm_gen_temperature', '0.5'])\n"
         "assert 'transformers' not in sys.modules\n"
         "read_server_options(['--lm_gen_top_k', '5'])\n"

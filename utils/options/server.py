@@ -9,8 +9,8 @@ from typing import Any
 
 from arguments.server_arguments import ServerArguments
 from arguments.socket_arguments import SocketArguments
-from utils.generation_options import check_generation_options
-from utils.option_parser import (
+from utils.options.generation import check_generation_options
+from utils.options.parser import (
     HelpAsked,
     OptionError,
     command_line_values,
@@ -20,7 +20,7 @@ from utils.option_parser import (
     read_options,
     unknown_option,
 )
-from utils.stage_options import PARTS, discover_backends, stage_options
+from utils.options.stages import PARTS, discover_backends, stage_options
 
 PROG = "s2s_pipeline.py"
 DESCRIPTION = "The speech-to-speech server: hears, thinks and answers aloud."

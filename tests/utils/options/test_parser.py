@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from utils.option_parser import (
+from utils.options.parser import (
     OptionError,
     command_line_values,
     default_text,

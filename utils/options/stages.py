@@ -12,7 +12,7 @@ import inspect
 import pkgutil
 from typing import Any
 
-from utils.option_parser import import_by_name, option_fields
+from utils.options.parser import import_by_name, option_fields
 
 PARTS = ("vad", "stt", "lm", "tts")
 

@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
-from utils.option_parser import OptionError, check_value
+from utils.options.parser import OptionError, check_value
 
 # What the engines pass themselves, what would break streaming and joining, and what takes objects rather than values.
 NOT_SETTABLE = frozenset({
