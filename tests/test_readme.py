@@ -15,7 +15,7 @@ from arguments.client_arguments import ClientArguments
 from listen_and_play import underscored
 from utils.options.parser import option_fields, parse_options
 from utils.options.server import all_dataclasses, read_server_options
-from utils.readme_parts import with_parts
+from utils.readme.parts import with_parts
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -52,7 +52,7 @@ def advised_options() -> list[str]:
 
 
 def test_the_parts_that_the_code_writes_are_up_to_date():
-    assert with_parts(README) == README, "run python -m utils.readme_parts"
+    assert with_parts(README) == README, "run python -m utils.readme.parts"
 
 
 def test_every_folder_and_file_that_the_house_names_is_there():

@@ -1,6 +1,6 @@
 """Writes into README.md what the code knows better: the table of every option.
 
-python -m utils.readme_parts
+python -m utils.readme.parts
 
 A test holds the README against `with_parts`.
 """
@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from utils.options_table import options_table
+from utils.readme.options_table import options_table
 
-README = Path(__file__).resolve().parent.parent / "README.md"
+README = Path(__file__).resolve().parents[2] / "README.md"
 PARTS: Mapping[str, Callable[[], str]] = {
     "options": options_table,
 }
@@ -21,7 +21,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
 def with_parts(readme: str) -> str:
     """The README with each part between its two marks. ValueError where they are missing."""
     for name, written in PARTS.items():
-        start, end = f"<!-- {name}: written by python -m utils.readme_parts -->", f"<!-- end of {name} -->"
+        start, end = f"<!-- {name}: written by python -m utils.readme.parts -->", f"<!-- end of {name} -->"
         before, rest = readme[: readme.index(start)], readme[readme.index(end) :]
         readme = f"{before}{start}\n\n{written()}\n\n{rest}"
     return readme
