@@ -6,7 +6,7 @@ from typing import Any
 
 from jinja2.exceptions import TemplateError
 
-from utils.chat import fold_system_into_user, join_same_role
+from utils.turns.chat import fold_system_into_user, join_same_role
 
 PROBE = "s2s-probe"  # a word no template contains
 

@@ -20,10 +20,10 @@ from handlers.generation import StaleCriteria, StepThreads, sampling_options
 from handlers.llama_step import KeyValueBuffers, install_llama_step
 from handlers.prompt_cache import FixedCaches, GrowingCaches, PromptCaches, Session, common_prefix, keep_read_tokens
 from handlers.quantization import quantize_linears
-from utils.chat import Chat
 from utils.models.bundled import resolve_model
 from utils.models.devices import resolve_dtype
 from utils.system.engine_thread import Emit, EngineThread, always
+from utils.turns.chat import Chat
 
 logger = logging.getLogger(__name__)
 

@@ -1,7 +1,7 @@
 """Voice activity detection and the ends of turns: from the microphone's audio to whole utterances.
 
 What the probabilities mean is decided in `utils.segmentation`, whether a turn is over by `handlers.smart_turn` too.
-A sound over a reply holds it at once; what follows is settled in `utils.turns`. An attempt at answering begins in the
+A sound over a reply holds it at once; what follows is settled in `utils.turns.turns`. An attempt at answering begins in the
 first short pause already (speculation), so that the reply is under way when the turn is found to be over; and where the
 sound is gone, what was said so far is transcribed ahead, before it is sure that this is a pause.
 """
@@ -24,7 +24,7 @@ from utils.loudness import Loudness
 from utils.messages import FloatAudio, InputAudio, InputEnded, InputGap, Message, SpeechPart, SpeechStarted, Utterance
 from utils.segmentation import Dismissed, Onset, Paused, Resumed, SpeechEvent, Split, Started, Stopped
 from utils.turn_audio import STT_RATE, TurnAudio
-from utils.turns import Speech
+from utils.turns.turns import Speech
 
 logger = logging.getLogger(__name__)
 

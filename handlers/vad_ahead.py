@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from handlers.silero import FRAME_MS
 from handlers.vad_engine import LONGEST_PART_S
 from utils.context import Context
-from utils.hearing_ahead import Moments
 from utils.messages import SpeechSoFar
 from utils.segmentation import STILL_VOICED_MS, Segmenter
 from utils.turn_audio import STT_RATE, TurnAudio
+from utils.turns.hearing_ahead import Moments
 
 
 class AheadOfPauses:

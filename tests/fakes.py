@@ -7,13 +7,13 @@ import threading
 from collections.abc import Iterable
 from typing import Any
 
-from utils.chat import Chat
 from utils.context import Context
 from utils.messages import Message, Utterance
 from utils.stage_queue import StageQueue
 from utils.transcript_output import TranscriptOutput
 from utils.turn_records import TurnRecords
-from utils.turns import Turns
+from utils.turns.chat import Chat
+from utils.turns.turns import Turns
 
 
 class FakeClock:

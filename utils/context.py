@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from utils.chat import Chat
-from utils.hearing_ahead import HearingAhead
 from utils.turn_records import TurnRecords
-from utils.turns import Turns
+from utils.turns.chat import Chat
+from utils.turns.hearing_ahead import HearingAhead
+from utils.turns.turns import Turns
 
 
 @dataclass(frozen=True)

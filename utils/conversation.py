@@ -11,14 +11,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from utils.chat import Chat
 from utils.context import Context
 from utils.messages import ConversationStarted
 from utils.metrics import MetricsSink
 from utils.stage_queue import StageQueue
 from utils.transcript_output import TranscriptOutput
 from utils.turn_records import TurnRecords
-from utils.turns import Turns
+from utils.turns.chat import Chat
+from utils.turns.turns import Turns
 
 logger = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@
 
 A stage passes on unchanged, in order, every message it does not handle itself (`InputEnded`, `ReplyEnd`). Every
 message that belongs to a reply carries its `attempt`; whether that attempt is still wanted is asked of
-`utils.turns.Turns`, never guessed from a queue.
+`utils.turns.turns.Turns`, never guessed from a queue.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class SpeechStarted:
 class SpeechSoFar:
     """The beginning of what may become an `Utterance`, to be transcribed ahead. It belongs to no attempt.
 
-    number: of `utils.hearing_ahead.HearingAhead`, which says whether it is still wanted. audio: float32 [n], mono,
+    number: of `utils.turns.hearing_ahead.HearingAhead`, which says whether it is still wanted. audio: float32 [n], mono,
     16 kHz.
     """
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from utils.attempts import Ended
+from utils.turns.attempts import Ended
 
 
 @dataclass(frozen=True)

@@ -14,13 +14,13 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from utils.audio.wire import REPLY_RATE
-from utils.chat import Chat, SpokenSentence, heard_text
-from utils.interruptions import is_backchannel, is_echo
 from utils.messages import Message, ReplyAudio, ReplyEnd, Sentence, Transcript, Utterance
 from utils.metrics import MetricsSink, TurnMetrics, latency_line
 from utils.transcript_output import TranscriptOutput
 from utils.turn_moments import Beginning, moments
-from utils.turns import Ended, State
+from utils.turns.chat import Chat, SpokenSentence, heard_text
+from utils.turns.interruptions import is_backchannel, is_echo
+from utils.turns.turns import Ended, State
 
 
 class PlayingPosition(Protocol):

@@ -14,7 +14,7 @@ from utils.context import Context
 from utils.messages import Message, ReplyAudio, ReplyEnd, Sentence
 from utils.stage_queue import StageQueue
 from utils.system.engine_thread import EngineThread
-from utils.turns import Turns
+from utils.turns.turns import Turns
 
 ROOM = 1000  # messages: more than any test makes, so that no stage waits for a test to read
 

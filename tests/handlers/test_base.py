@@ -11,7 +11,7 @@ import pytest
 from handlers.base import BaseHandler
 from tests.fakes import RunningStage, Surroundings
 from utils.messages import InputEnded, ReplyEnd, Sentence, Transcript
-from utils.turns import State
+from utils.turns.turns import State
 
 
 class Speller(BaseHandler):

@@ -15,9 +15,9 @@ from handlers.whisper_stt import WhisperSTTHandler
 from tests.fakes import FakePosition
 from tests.handlers.test_turn_taking import Speaker
 from tests.handlers.test_vad import frames
-from utils.chat import CUT_OFF
 from utils.messages import Sentence, SpeechStarted, Transcript, Utterance
-from utils.turns import State
+from utils.turns.chat import CUT_OFF
+from utils.turns.turns import State
 
 BLOCK = 4_410  # samples: 0.1 s
 BLOCKS = 3  # of a sentence

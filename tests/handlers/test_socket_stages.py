@@ -21,7 +21,7 @@ from utils.messages import (
     ReplyEnd,
     Transcript,
 )
-from utils.turns import State
+from utils.turns.turns import State
 
 
 @pytest.fixture

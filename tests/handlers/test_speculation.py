@@ -14,7 +14,7 @@ from tests.fakes import RunningStage, Surroundings
 from tests.handlers.test_turn_taking import SILENCE, SPEECH, Judge, Speaker, voiced
 from tests.handlers.test_vad import frames
 from utils.messages import InputEnded, ReplyAudio, ReplyEnd, SpeechStarted, Transcript, Utterance
-from utils.turns import State
+from utils.turns.turns import State
 
 PAUSE = [0.0] * 2  # 64 ms
 BREATH = [0.9] * 3

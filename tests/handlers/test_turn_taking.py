@@ -12,7 +12,7 @@ from handlers.vad_engine import JUDGE_MS
 from tests.fakes import FakePosition
 from tests.handlers.test_vad import Scripted, Vad, frames, utterances
 from utils.messages import InputAudio, InputGap, SpeechPart
-from utils.turns import State
+from utils.turns.turns import State
 
 SPEECH, WORD, CLICK = [0.9] * 12, [0.9] * 6, [0.9] * 2
 SILENCE = [0.0] * 12  # 384 ms; 250 end an utterance, unless it does not sound complete

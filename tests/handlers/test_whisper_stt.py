@@ -16,7 +16,7 @@ from handlers.whisper_stt import WhisperSTTHandler
 from tests.fakes import Surroundings
 from utils.messages import SpeechPart, Transcript, Utterance
 from utils.system.engine_thread import EngineThread
-from utils.turns import State
+from utils.turns.turns import State
 
 OPTIONS = {
     "model_name": "bundled:whisper-tiny.en", "device": "cpu", "torch_dtype": "auto", "compile_mode": None,

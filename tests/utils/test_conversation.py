@@ -12,10 +12,10 @@ import pytest
 
 from handlers.base import BaseHandler
 from utils import conversation as conversation_module
-from utils.chat import Chat
 from utils.conversation import QUEUE_CAPACITY, Connections, Conversation, LoadedStage
 from utils.messages import ConversationStarted, InputEnded, ReplyEnd, Transcript, Utterance
 from utils.transcript_output import TranscriptOutput
+from utils.turns.chat import Chat
 
 
 class Source(BaseHandler):

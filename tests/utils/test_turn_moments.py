@@ -11,14 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.fakes import FakeClock, FakePosition
-from utils.attempts import Ended, State
-from utils.chat import Chat
 from utils.messages import ReplyAudio, ReplyEnd, Sentence, Transcript, Utterance
 from utils.metrics import TurnMetrics
 from utils.transcript_output import TranscriptOutput
 from utils.turn_moments import Beginning, moments
 from utils.turn_records import TurnRecords, _Record
-from utils.turns import Turns
+from utils.turns.attempts import Ended, State
+from utils.turns.chat import Chat
+from utils.turns.turns import Turns
 
 STARTED = 500.0
 UNIX = 1_764_000_000.25

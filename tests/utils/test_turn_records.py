@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from tests.fakes import speak_over
-from utils.chat import Chat
 from utils.messages import ReplyAudio, Sentence, Transcript, Utterance
 from utils.metrics import MetricsFile, TurnMetrics, latency_line
 from utils.transcript_output import TranscriptOutput
 from utils.turn_records import TurnRecords
-from utils.turns import Turns
+from utils.turns.chat import Chat
+from utils.turns.turns import Turns
 
 RATE = 44_100
 

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from tests.fakes import FakeClock, FakePosition, Surroundings, speak_over
 from utils.audio.wire import REPLY_RATE
-from utils.chat import Chat, SpokenSentence, heard_text
 from utils.messages import ReplyAudio, Sentence, Transcript, Utterance
 from utils.metrics import MetricsFile
 from utils.transcript_output import TranscriptOutput
 from utils.turn_records import TurnRecords
-from utils.turns import Turns
+from utils.turns.chat import Chat, SpokenSentence, heard_text
+from utils.turns.turns import Turns
 
 
 class Words(Surroundings):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from utils.interruptions import is_backchannel, is_echo
+from utils.turns.interruptions import is_backchannel, is_echo
 
 
 @pytest.mark.parametrize(

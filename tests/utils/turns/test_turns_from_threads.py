@@ -10,7 +10,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from utils.turns import HEARD, LIVE, UNHEARD, Ended, Speech, State, Turns
+from utils.turns.turns import HEARD, LIVE, UNHEARD, Ended, Speech, State, Turns
 
 WAIT_S = 10
 

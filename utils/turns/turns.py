@@ -25,7 +25,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from utils.attempts import HEARD, LIVE, UNHEARD, Attempt, AttemptTable, Ended, Speech, State
+from utils.turns.attempts import HEARD, LIVE, UNHEARD, Attempt, AttemptTable, Ended, Speech, State
 
 __all__ = ["HEARD", "LIVE", "UNHEARD", "Ended", "Speech", "State", "Turns"]
 

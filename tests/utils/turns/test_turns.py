@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from tests.fakes import FakeClock
-from utils.turns import HEARD, LIVE, UNHEARD, Ended, Speech, State, Turns
+from utils.turns.turns import HEARD, LIVE, UNHEARD, Ended, Speech, State, Turns
 
 
 def committed(turns: Turns) -> int:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from utils.chat import Chat, SpokenSentence, fold_system_into_user, heard_text, join_same_role
+from utils.turns.chat import Chat, SpokenSentence, fold_system_into_user, heard_text, join_same_role
 
 
 def user(text):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from utils.hearing_ahead import EVERY_MS, LONGEST_MS, HearingAhead, Moments
+from utils.turns.hearing_ahead import EVERY_MS, LONGEST_MS, HearingAhead, Moments
 
 FRAME_MS = 32.0
 

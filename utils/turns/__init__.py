@@ -1,0 +1,1 @@
+"""Turn-taking without threads or sockets: attempts, turns, chat, interruptions."""
