@@ -58,9 +58,9 @@ def bind(options: ServerOptions, opened: contextlib.ExitStack) -> list[Listener]
 
 def serve(options: ServerOptions, ports: Sequence[Listener], stop: StopSignals, started: float) -> None:
     """Load the models, then serve clients until a stop is asked for."""
+    from utils.metrics.watching import Watching
     from utils.pipeline import Pipeline
     from utils.server import Server
-    from utils.watching import Watching
 
     microphone, speaker, *metrics = ports
     with contextlib.closing(Watching(options.server, *metrics)) as watching:

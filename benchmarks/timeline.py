@@ -7,7 +7,7 @@ the one whose number is given; of one that is long, its last turns. Prints a tab
 JSON line. What the table says of each turn:
 
     you, s              from the user's first voiced sample to the last one
-    window, STT …       milliseconds, see utils/metrics.py; with speculation the stages run within the window
+    window, STT …       milliseconds, see utils/metrics/figures.py; with speculation the stages run within the window
     voice to voice      last voiced sample of the user → first byte of the reply sent
     heard, s            of the reply
     early               attempts begun before the turn was over
@@ -28,8 +28,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # also when it is 
 
 from benchmarks.report import machine, print_json, summary, table
 from benchmarks.timeline_picture import TimedTurn, draw
-from utils.metrics import TurnMetrics
-from utils.turn_moments import Moments
+from utils.metrics.figures import TurnMetrics
+from utils.metrics.moments import Moments
 
 PROGRAM = "timeline.py"
 HEADING = ("turn", "you, s", "window", "STT", "LM", "TTS", "voice to voice", "heard, s", "early", "held", "ended")

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.report import plots
-from utils.metrics import TurnMetrics
-from utils.turn_moments import Moments
+from utils.metrics.figures import TurnMetrics
+from utils.metrics.moments import Moments
 
 Span = tuple[float, float]  # from, to: seconds
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families as parse
 
-from utils.exported_metrics import ExportedMetrics
+from utils.metrics.prometheus import ExportedMetrics
 
 DASHBOARD = json.loads((Path(__file__).resolve().parent.parent / "dashboards" / "speech_to_speech.json").read_text())
 PANELS = DASHBOARD["panels"]

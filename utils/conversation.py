@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from utils.context import Context
 from utils.messages import ConversationStarted
-from utils.metrics import MetricsSink
+from utils.metrics.figures import MetricsSink
 from utils.stage_queue import StageQueue
 from utils.transcript_output import TranscriptOutput
 from utils.turn_records import TurnRecords

@@ -13,9 +13,9 @@ import pytest
 
 from benchmarks.timeline import TimelineError, chosen, main, read, report
 from benchmarks.timeline_picture import ASSISTANT, HELD, STAGES, YOU, TimedTurn, draw
-from utils.metrics import MetricsFile, TurnMetrics
+from utils.metrics.figures import MetricsFile, TurnMetrics
+from utils.metrics.moments import Moments
 from utils.system.local_server import ROOT
-from utils.turn_moments import Moments
 
 ANSWERED = Moments(
     conversation_at=1_764_000_000.0, spoke_from=0.5, spoke_until=2.0, begun_early=(1.0, 2.03), begun=2.03,

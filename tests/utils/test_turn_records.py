@@ -11,7 +11,7 @@ import pytest
 
 from tests.fakes import speak_over
 from utils.messages import ReplyAudio, Sentence, Transcript, Utterance
-from utils.metrics import MetricsFile, TurnMetrics, latency_line
+from utils.metrics.figures import MetricsFile, TurnMetrics, latency_line
 from utils.transcript_output import TranscriptOutput
 from utils.turn_records import TurnRecords
 from utils.turns.chat import Chat

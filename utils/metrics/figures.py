@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Protocol
 
-from utils.turn_moments import Moments
+from utils.metrics.moments import Moments
 
 logger = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from importlib import metadata
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, disable_created_metrics
 from prometheus_client.exposition import choose_encoder
 
-from utils.metrics import OUTCOMES, TurnMetrics
+from utils.metrics.figures import OUTCOMES, TurnMetrics
 
 # What a person waits for. People answer each other after 0.2 s, and wonder after 1.5: between these no bucket is wider
 # than a fifth of its upper bound, so that a median or p95 read from them is that exact at least.

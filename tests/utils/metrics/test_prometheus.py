@@ -12,8 +12,8 @@ from prometheus_client import REGISTRY
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse
 
-from utils.exported_metrics import COUNTERS, HISTOGRAMS, STAGES, WAITS_S, ExportedMetrics, versions
-from utils.metrics import OUTCOMES, TurnMetrics
+from utils.metrics.figures import OUTCOMES, TurnMetrics
+from utils.metrics.prometheus import COUNTERS, HISTOGRAMS, STAGES, WAITS_S, ExportedMetrics, versions
 
 TURN = TurnMetrics(
     turn=1, commit_ms=258.0, stt_ms=210.0, lm_first_sentence_ms=245.0, tts_first_audio_ms=81.0, between_stages_ms=0.6,

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from tests.waiting import wait_until
-from utils.metrics_port import MOST_CONNECTIONS, MOST_REQUEST, REST_S, MetricsPort, answer
+from utils.metrics.port import MOST_CONNECTIONS, MOST_REQUEST, REST_S, MetricsPort, answer
 from utils.system.listening import Listener, PortUnavailable
 
 BODY = b"s2s_conversations 1.0\n" * 50_000  # more than a socket takes at once

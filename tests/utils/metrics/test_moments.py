@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from tests.fakes import FakeClock, FakePosition
 from utils.messages import ReplyAudio, ReplyEnd, Sentence, Transcript, Utterance
-from utils.metrics import TurnMetrics
+from utils.metrics.figures import TurnMetrics
+from utils.metrics.moments import Beginning, moments
 from utils.transcript_output import TranscriptOutput
-from utils.turn_moments import Beginning, moments
 from utils.turn_records import TurnRecords, _Record
 from utils.turns.attempts import Ended, State
 from utils.turns.chat import Chat

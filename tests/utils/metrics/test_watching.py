@@ -10,9 +10,9 @@ import urllib.request
 import pytest
 
 from arguments.server_arguments import ServerArguments
-from tests.utils.test_metrics import metrics
+from tests.utils.metrics.test_figures import metrics
+from utils.metrics.watching import Watching
 from utils.system.listening import Listener
-from utils.watching import Watching
 
 
 def test_to_a_file_and_to_a_port(tmp_path, caplog):

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from utils.metrics import MetricsFile, TurnMetrics, latency_line
+from utils.metrics.figures import MetricsFile, TurnMetrics, latency_line
 
 TIMES = st.none() | st.floats(0, 1e6)
 

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 
 from arguments.server_arguments import ServerArguments
-from utils.metrics import MetricsFile, MetricsSink, MetricsSinks
+from utils.metrics.figures import MetricsFile, MetricsSink, MetricsSinks
 from utils.system.listening import Listener
 
 logger = logging.getLogger(__name__)
@@ -22,8 +22,8 @@ class Watching:
         if options.metrics_file is not None:
             sinks.append(MetricsFile(options.metrics_file))
         if port is not None:
-            from utils.exported_metrics import ExportedMetrics  # only where it is asked for
-            from utils.metrics_port import MetricsPort
+            from utils.metrics.port import MetricsPort
+            from utils.metrics.prometheus import ExportedMetrics  # only where it is asked for
 
             self._exported = ExportedMetrics({"stt": options.stt, "lm": options.lm, "tts": options.tts})
             self._port = MetricsPort(port, self._exported.text)

@@ -1,0 +1,1 @@
+"""What is measured of a turn, and how it is shown to others."""
