@@ -14,7 +14,7 @@ from typing import Any
 
 from benchmarks.live_client import LiveClient, first_audible, underruns
 from utils.audio.wire import REPLY_RATE
-from utils.messages import FloatAudio
+from utils.conversation.messages import FloatAudio
 from utils.system.local_server import LocalServer, free_ports
 
 QUESTIONS = (

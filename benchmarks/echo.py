@@ -42,8 +42,8 @@ from tests.server_process import ServerProcess
 from tests.sound_card import Echo, SoundCard
 from tests.spoken import words
 from utils.audio.wire import encode, to_pcm
+from utils.conversation.messages import FloatAudio
 from utils.echo_cancellation import EchoCancellation
-from utils.messages import FloatAudio
 from utils.models.bundled_voice import BundledVoice
 from utils.rooms import echo_of, level_db
 from utils.sound_blocks import SoundBlock

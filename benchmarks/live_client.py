@@ -15,7 +15,7 @@ from collections.abc import Callable
 import numpy as np
 
 from utils.audio.wire import REPLY_RATE, PcmDecoder, encode, to_pcm
-from utils.messages import FloatAudio
+from utils.conversation.messages import FloatAudio
 
 RATE = 16_000
 BLOCK = 512  # samples: 32 ms

@@ -33,8 +33,8 @@ from benchmarks.report import machine, plot, print_json, table
 from handlers.silero import FRAME_MS, STT_RATE, SileroModel
 from handlers.smart_turn import SmartTurn
 from handlers.vad_engine import JUDGE_MS
+from utils.conversation.messages import FloatAudio
 from utils.loudness import Loudness
-from utils.messages import FloatAudio
 from utils.models.bundled_voice import BundledVoice
 from utils.segmentation import Paused, Resumed, Segmenter, Stopped
 

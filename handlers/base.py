@@ -19,9 +19,9 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
 from typing import Any, ClassVar
 
-from utils.context import Context
-from utils.messages import Message, ReplyEnd, Shutdown, attempt_of
-from utils.stage_queue import StageQueue
+from utils.conversation.context import Context
+from utils.conversation.messages import Message, ReplyEnd, Shutdown, attempt_of
+from utils.conversation.queue import StageQueue
 from utils.system.engine_thread import EngineThread
 
 logger = logging.getLogger(__name__)

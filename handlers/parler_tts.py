@@ -20,7 +20,7 @@ from handlers.parler.streaming import SpeechStreamer
 from handlers.tts import AHEAD, TTSHandler
 from utils.audio.resampling import StreamResampler
 from utils.audio.wire import REPLY_RATE, to_pcm
-from utils.messages import PcmAudio
+from utils.conversation.messages import PcmAudio
 from utils.models.bundled import resolve_model
 from utils.models.devices import resolve_dtype
 from utils.system.engine_thread import Emit, EngineThread

@@ -14,7 +14,7 @@ from handlers.piper_voice import Voice
 from handlers.tts import AHEAD, TTSHandler
 from utils.audio.resampling import StreamResampler
 from utils.audio.wire import REPLY_RATE, to_pcm
-from utils.messages import PcmAudio
+from utils.conversation.messages import PcmAudio
 from utils.models.bundled import resolve_model
 from utils.system.engine_thread import Emit, EngineThread
 from utils.system.privacy import report_nothing

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from handlers.onnx_halves import NotDivisible, divide
-from utils.messages import FloatAudio
+from utils.conversation.messages import FloatAudio
 
 logger = logging.getLogger(__name__)
 

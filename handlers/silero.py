@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from utils.messages import FloatAudio
+from utils.conversation.messages import FloatAudio
 from utils.system.privacy import report_nothing
 from utils.turn_audio import STT_RATE as STT_RATE
 

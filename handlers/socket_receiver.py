@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from handlers.base import BaseHandler, Live
 from utils.audio.wire import PcmDecoder
-from utils.messages import ConversationStarted, InputAudio, InputEnded, InputGap, Message
+from utils.conversation.messages import ConversationStarted, InputAudio, InputEnded, InputGap, Message
 
 logger = logging.getLogger(__name__)
 

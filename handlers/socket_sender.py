@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from handlers.base import BaseHandler, Live
 from utils.audio.wire import REPLY_RATE, SAMPLE_BYTES, encode, padding
-from utils.messages import InputEnded, Message, ReplyAudio, ReplyEnd
+from utils.conversation.messages import InputEnded, Message, ReplyAudio, ReplyEnd
 from utils.pacing import Pacer
 
 logger = logging.getLogger(__name__)

@@ -20,8 +20,17 @@ from handlers.silero import FRAME_MS
 from handlers.smart_turn import WINDOW_S
 from handlers.vad_ahead import AheadOfPauses
 from handlers.vad_engine import LONGEST_PART_S, VADEngine
+from utils.conversation.messages import (
+    FloatAudio,
+    InputAudio,
+    InputEnded,
+    InputGap,
+    Message,
+    SpeechPart,
+    SpeechStarted,
+    Utterance,
+)
 from utils.loudness import Loudness
-from utils.messages import FloatAudio, InputAudio, InputEnded, InputGap, Message, SpeechPart, SpeechStarted, Utterance
 from utils.segmentation import Dismissed, Onset, Paused, Resumed, SpeechEvent, Split, Started, Stopped
 from utils.turn_audio import STT_RATE, TurnAudio
 from utils.turns.turns import Speech

@@ -11,7 +11,7 @@ import numpy as np
 from handlers.base import Live
 from handlers.silero import FRAME_MS, STT_RATE, SileroModel
 from handlers.smart_turn import SmartTurn
-from utils.messages import FloatAudio
+from utils.conversation.messages import FloatAudio
 from utils.models.bundled_errors import BundledWheelMissing
 from utils.segmentation import Segmenter
 from utils.speculation import Speculation

@@ -36,7 +36,7 @@ from handlers.whisper_decoder import Decoded, GreedyDecoder, Prompt
 from handlers.whisper_encoder import WindowEncoder
 from handlers.whisper_guard import repeats, too_many
 from handlers.whisper_options import generation_options, is_multilingual, is_plain, languages
-from utils.messages import FloatAudio
+from utils.conversation.messages import FloatAudio
 from utils.models.bundled import resolve_model
 from utils.models.devices import resolve_dtype
 from utils.system.engine_thread import EngineThread, always

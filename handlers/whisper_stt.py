@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from handlers.base import BaseHandler, Live
 from handlers.whisper_engine import RATE, Draft, WhisperEngine
-from utils.messages import Message, SpeechPart, SpeechSoFar, Transcript, Utterance, WordsSoFar
+from utils.conversation.messages import Message, SpeechPart, SpeechSoFar, Transcript, Utterance, WordsSoFar
 from utils.turns.interruptions import same_words
 
 logger = logging.getLogger(__name__)

@@ -7,11 +7,11 @@ import threading
 from collections.abc import Iterable
 from typing import Any
 
-from utils.context import Context
-from utils.messages import Message, Utterance
-from utils.stage_queue import StageQueue
-from utils.transcript_output import TranscriptOutput
-from utils.turn_records import TurnRecords
+from utils.conversation.context import Context
+from utils.conversation.messages import Message, Utterance
+from utils.conversation.queue import StageQueue
+from utils.conversation.records import TurnRecords
+from utils.conversation.transcript import TranscriptOutput
 from utils.turns.chat import Chat
 from utils.turns.turns import Turns
 

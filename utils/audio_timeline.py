@@ -6,7 +6,7 @@ from collections import deque
 
 import numpy as np
 
-from utils.messages import FloatAudio
+from utils.conversation.messages import FloatAudio
 
 
 class AudioTimeline:

@@ -19,8 +19,8 @@ from utils.audio.wire import FULL_SCALE, encode, to_pcm
 from utils.capture_buffer import CaptureBuffer
 from utils.client_devices import CALLED, Kind, find_device, one_line
 from utils.client_errors import SoundError
+from utils.conversation.messages import FloatAudio
 from utils.echo_cancellation import EchoCancellation
-from utils.messages import FloatAudio
 from utils.playback_buffer import SAMPLE_BYTES, PlaybackBuffer
 from utils.sound_blocks import SoundBlock
 

@@ -10,9 +10,9 @@ from typing import Protocol
 import numpy as np
 
 from utils.audio.wire import FULL_SCALE, encode, to_pcm
+from utils.conversation.messages import FloatAudio
 from utils.echo_residue import ResidueGate
 from utils.far_end import FarEnd
-from utils.messages import FloatAudio
 from utils.sound_blocks import JoinedBlocks, SoundBlock
 
 FRAME_S = 0.01  # what a canceller takes at once

@@ -14,7 +14,7 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from typing import Any
 
-from utils.conversation import Connections, Conversation, LoadedStage
+from utils.conversation.conversation import Connections, Conversation, LoadedStage
 from utils.metrics.figures import MetricsSink
 from utils.models.devices import DeviceUnavailable, resolve_device
 from utils.models.hub import go_offline, hub_problem

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
-from utils.conversation import Connections, Conversation
+from utils.conversation.conversation import Connections, Conversation
 from utils.pairing import Pairing
 from utils.system.freed_memory import give_back_freed_memory
 from utils.system.listening import Listener, prepare_connection

@@ -8,7 +8,7 @@ import numpy as np
 
 from utils.audio.sinc_resampler import SincResampler
 from utils.audio.wire import FULL_SCALE
-from utils.messages import FloatAudio
+from utils.conversation.messages import FloatAudio
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import numpy as np
 
 from utils.audio.resampling import resample
 from utils.audio_timeline import AudioTimeline
-from utils.messages import FloatAudio
+from utils.conversation.messages import FloatAudio
 from utils.segmentation import Paused, Split, Stopped
 
 STT_RATE = 16_000  # Hz: what Whisper and smart-turn hear

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from utils.client_errors import WavError
-from utils.messages import FloatAudio
+from utils.conversation.messages import FloatAudio
 
 PCM, IEEE_FLOAT, EXTENSIBLE = 1, 3, 0xFFFE
 SAMPLE_BYTES = 2

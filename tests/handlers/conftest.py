@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from utils.context import Context
-from utils.messages import Message, ReplyAudio, ReplyEnd, Sentence
-from utils.stage_queue import StageQueue
+from utils.conversation.context import Context
+from utils.conversation.messages import Message, ReplyAudio, ReplyEnd, Sentence
+from utils.conversation.queue import StageQueue
 from utils.system.engine_thread import EngineThread
 from utils.turns.turns import Turns
 

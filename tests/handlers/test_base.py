@@ -10,7 +10,7 @@ import pytest
 
 from handlers.base import BaseHandler
 from tests.fakes import RunningStage, Surroundings
-from utils.messages import InputEnded, ReplyEnd, Sentence, Transcript
+from utils.conversation.messages import InputEnded, ReplyEnd, Sentence, Transcript
 from utils.turns.turns import State
 
 

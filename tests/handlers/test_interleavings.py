@@ -15,7 +15,7 @@ from handlers.whisper_stt import WhisperSTTHandler
 from tests.fakes import FakePosition
 from tests.handlers.test_turn_taking import Speaker
 from tests.handlers.test_vad import frames
-from utils.messages import Sentence, SpeechStarted, Transcript, Utterance
+from utils.conversation.messages import Sentence, SpeechStarted, Transcript, Utterance
 from utils.turns.chat import CUT_OFF
 from utils.turns.turns import State
 

@@ -16,7 +16,7 @@ from handlers.language_model import LanguageModelHandler
 from handlers.language_model_engine import LanguageModelEngine
 from tests.fakes import RunningStage, Surroundings
 from tests.lm_checkpoint import build_checkpoint
-from utils.messages import ReplyAudio, ReplyEnd, Sentence, SpeechStarted, Transcript, WordsSoFar
+from utils.conversation.messages import ReplyAudio, ReplyEnd, Sentence, SpeechStarted, Transcript, WordsSoFar
 from utils.system.engine_thread import EngineThread
 
 OPTIONS = {

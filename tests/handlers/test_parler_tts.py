@@ -17,7 +17,7 @@ from tests.handlers.parler.conftest import generated
 from tests.parler_checkpoint import DELAY, HOP, SHORT_FRAMES, steps_of
 from tests.waiting import wait_until
 from utils.audio.wire import to_pcm
-from utils.messages import ReplyEnd, Sentence
+from utils.conversation.messages import ReplyEnd, Sentence
 from utils.system.engine_thread import always
 
 STEPS = 135

@@ -15,7 +15,7 @@ from handlers.piper_tts import PiperTTSHandler, find_voice
 from handlers.piper_voice import Voice
 from utils.audio.resampling import resample
 from utils.audio.wire import to_pcm
-from utils.messages import ReplyEnd, Sentence
+from utils.conversation.messages import ReplyEnd, Sentence
 from utils.models.bundled import resolve_model
 
 VOICE = "bundled:piper-en_US-joe-medium"

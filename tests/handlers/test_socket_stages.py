@@ -12,7 +12,7 @@ import pytest
 from handlers.socket_receiver import ReceiverEngine, SocketReceiver
 from handlers.socket_sender import SenderEngine, SocketSender
 from tests.fakes import RunningStage, Surroundings
-from utils.messages import (
+from utils.conversation.messages import (
     ConversationStarted,
     InputAudio,
     InputEnded,

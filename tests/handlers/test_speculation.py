@@ -13,7 +13,7 @@ from handlers.whisper_stt import WhisperSTTHandler
 from tests.fakes import RunningStage, Surroundings
 from tests.handlers.test_turn_taking import SILENCE, SPEECH, Judge, Speaker, voiced
 from tests.handlers.test_vad import frames
-from utils.messages import InputEnded, ReplyAudio, ReplyEnd, SpeechStarted, Transcript, Utterance
+from utils.conversation.messages import InputEnded, ReplyAudio, ReplyEnd, SpeechStarted, Transcript, Utterance
 from utils.turns.turns import State
 
 PAUSE = [0.0] * 2  # 64 ms

@@ -11,7 +11,7 @@ from handlers.vad import SURELY_INTERRUPTS_MS
 from handlers.vad_engine import JUDGE_MS
 from tests.fakes import FakePosition
 from tests.handlers.test_vad import Scripted, Vad, frames, utterances
-from utils.messages import InputAudio, InputGap, SpeechPart
+from utils.conversation.messages import InputAudio, InputGap, SpeechPart
 from utils.turns.turns import State
 
 SPEECH, WORD, CLICK = [0.9] * 12, [0.9] * 6, [0.9] * 2

@@ -8,7 +8,7 @@ import pytest
 from handlers.vad import VADEngine, VADHandler
 from tests.fakes import Surroundings
 from utils.audio.resampling import resample
-from utils.messages import InputAudio, InputEnded, InputGap, SpeechPart, SpeechStarted, Utterance
+from utils.conversation.messages import InputAudio, InputEnded, InputGap, SpeechPart, SpeechStarted, Utterance
 from utils.turn_audio import STT_RATE
 
 OPTIONS = {

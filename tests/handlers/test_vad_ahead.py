@@ -10,7 +10,7 @@ from handlers.whisper_stt import WhisperSTTHandler
 from tests.fakes import RunningStage, Surroundings
 from tests.handlers.test_turn_taking import SILENCE, SPEECH, Speaker
 from tests.handlers.test_vad import frames
-from utils.messages import SpeechSoFar, Transcript, Utterance, WordsSoFar
+from utils.conversation.messages import SpeechSoFar, Transcript, Utterance, WordsSoFar
 
 PAUSE = [0.0] * 2
 AUDIO = np.zeros(1_600, dtype=np.float32)

@@ -14,7 +14,7 @@ from handlers.whisper_engine import WhisperEngine
 from handlers.whisper_options import generation_options, is_multilingual
 from handlers.whisper_stt import WhisperSTTHandler
 from tests.fakes import Surroundings
-from utils.messages import SpeechPart, Transcript, Utterance
+from utils.conversation.messages import SpeechPart, Transcript, Utterance
 from utils.system.engine_thread import EngineThread
 from utils.turns.turns import State
 

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.fakes import FakeClock, FakePosition
-from utils.messages import ReplyAudio, ReplyEnd, Sentence, Transcript, Utterance
+from utils.conversation.messages import ReplyAudio, ReplyEnd, Sentence, Transcript, Utterance
+from utils.conversation.records import TurnRecords, _Record
+from utils.conversation.transcript import TranscriptOutput
 from utils.metrics.figures import TurnMetrics
 from utils.metrics.moments import Beginning, moments
-from utils.transcript_output import TranscriptOutput
-from utils.turn_records import TurnRecords, _Record
 from utils.turns.attempts import Ended, State
 from utils.turns.chat import Chat
 from utils.turns.turns import Turns

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from tests.fakes import speak_over
-from utils.messages import ReplyAudio, Sentence, Transcript, Utterance
+from utils.conversation.messages import ReplyAudio, Sentence, Transcript, Utterance
+from utils.conversation.records import TurnRecords
+from utils.conversation.transcript import TranscriptOutput
 from utils.metrics.figures import MetricsFile, TurnMetrics, latency_line
-from utils.transcript_output import TranscriptOutput
-from utils.turn_records import TurnRecords
 from utils.turns.chat import Chat
 from utils.turns.turns import Turns
 

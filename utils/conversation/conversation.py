@@ -11,12 +11,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from utils.context import Context
-from utils.messages import ConversationStarted
+from utils.conversation.context import Context
+from utils.conversation.messages import ConversationStarted
+from utils.conversation.queue import StageQueue
+from utils.conversation.records import TurnRecords
+from utils.conversation.transcript import TranscriptOutput
 from utils.metrics.figures import MetricsSink
-from utils.stage_queue import StageQueue
-from utils.transcript_output import TranscriptOutput
-from utils.turn_records import TurnRecords
 from utils.turns.chat import Chat
 from utils.turns.turns import Turns
 

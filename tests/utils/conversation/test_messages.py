@@ -8,8 +8,8 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from utils import messages
-from utils.messages import (
+from utils.conversation.conversation import messages
+from utils.conversation.messages import (
     ConversationStarted,
     InputAudio,
     InputEnded,

@@ -7,8 +7,8 @@ import threading
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from utils.messages import InputEnded, ReplyEnd, Shutdown, Transcript
-from utils.stage_queue import StageQueue
+from utils.conversation.messages import InputEnded, ReplyEnd, Shutdown, Transcript
+from utils.conversation.queue import StageQueue
 
 
 def started(target, *arguments):

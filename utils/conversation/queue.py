@@ -10,7 +10,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 
-from utils.messages import Message, Shutdown, attempt_of
+from utils.conversation.messages import Message, Shutdown, attempt_of
 
 
 class StageQueue:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from utils.turn_records import TurnRecords
+from utils.conversation.records import TurnRecords
 from utils.turns.chat import Chat
 from utils.turns.hearing_ahead import HearingAhead
 from utils.turns.turns import Turns

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from utils.conversation.transcript import TranscriptOutput, one_line
 from utils.system.local_server import ROOT
-from utils.transcript_output import TranscriptOutput, one_line
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_a_pipe_that_broke_is_said_once_and_left_alone(caplog):
 
 
 def test_the_reader_of_the_real_stdout_may_go():
-    code = "from utils.transcript_output import TranscriptOutput as T\ninput()\nt = T()\nt.user('a')\nt.user('b')"
+    code = "from utils.conversation.transcript import TranscriptOutput as T\ninput()\nt = T()\nt.user('a')\nt.user('b')"
     with subprocess.Popen(
         [sys.executable, "-c", code], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:

@@ -14,10 +14,10 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from utils.audio.wire import REPLY_RATE
-from utils.messages import Message, ReplyAudio, ReplyEnd, Sentence, Transcript, Utterance
+from utils.conversation.messages import Message, ReplyAudio, ReplyEnd, Sentence, Transcript, Utterance
+from utils.conversation.transcript import TranscriptOutput
 from utils.metrics.figures import MetricsSink, TurnMetrics, latency_line
 from utils.metrics.moments import Beginning, moments
-from utils.transcript_output import TranscriptOutput
 from utils.turns.chat import Chat, SpokenSentence, heard_text
 from utils.turns.interruptions import is_backchannel, is_echo
 from utils.turns.turns import Ended, State

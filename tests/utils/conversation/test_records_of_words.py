@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from tests.fakes import FakeClock, FakePosition, Surroundings, speak_over
 from utils.audio.wire import REPLY_RATE
-from utils.messages import ReplyAudio, Sentence, Transcript, Utterance
+from utils.conversation.messages import ReplyAudio, Sentence, Transcript, Utterance
+from utils.conversation.records import TurnRecords
+from utils.conversation.transcript import TranscriptOutput
 from utils.metrics.figures import MetricsFile
-from utils.transcript_output import TranscriptOutput
-from utils.turn_records import TurnRecords
 from utils.turns.chat import Chat, SpokenSentence, heard_text
 from utils.turns.turns import Turns
 

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from handlers.base import BaseHandler
-from utils import conversation as conversation_module
-from utils.conversation import QUEUE_CAPACITY, Connections, Conversation, LoadedStage
-from utils.messages import ConversationStarted, InputEnded, ReplyEnd, Transcript, Utterance
-from utils.transcript_output import TranscriptOutput
+from utils.conversation.conversation import QUEUE_CAPACITY, Connections, Conversation, LoadedStage
+from utils.conversation.conversation import conversation as conversation_module
+from utils.conversation.messages import ConversationStarted, InputEnded, ReplyEnd, Transcript, Utterance
+from utils.conversation.transcript import TranscriptOutput
 from utils.turns.chat import Chat
 
 

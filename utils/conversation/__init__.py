@@ -1,0 +1,1 @@
+"""What one conversation consists of: messages, queues, records, transcript."""
