@@ -59,8 +59,8 @@ def bind(options: ServerOptions, opened: contextlib.ExitStack) -> list[Listener]
 def serve(options: ServerOptions, ports: Sequence[Listener], stop: StopSignals, started: float) -> None:
     """Load the models, then serve clients until a stop is asked for."""
     from utils.metrics.watching import Watching
-    from utils.pipeline import Pipeline
-    from utils.server import Server
+    from utils.server.pipeline import Pipeline
+    from utils.server.server import Server
 
     microphone, speaker, *metrics = ports
     with contextlib.closing(Watching(options.server, *metrics)) as watching:

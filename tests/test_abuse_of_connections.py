@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.abused_server import FRANCE, ROOM_S, STORY, end_with_a_reset, pcm, quick, reset
-from utils.pairing import FRESH_S
+from utils.server.pairing import FRESH_S
 
 
 def test_ports_opened_and_dropped_in_any_order(watched):

@@ -16,7 +16,7 @@ from functools import partial
 from typing import Protocol
 
 from utils.conversation.conversation import Connections, Conversation
-from utils.pairing import Pairing
+from utils.server.pairing import Pairing
 from utils.system.freed_memory import give_back_freed_memory
 from utils.system.listening import Listener, prepare_connection
 from utils.system.stop_signals import StopSignals

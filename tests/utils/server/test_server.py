@@ -11,7 +11,7 @@ import time
 import pytest
 
 from tests.waiting import wait_until
-from utils.server import Server
+from utils.server.server import Server
 from utils.system.listening import Listener
 from utils.system.stop_signals import StopSignals
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from utils.pairing import FRESH_S, MOST_WAITING, PATIENCE_S, Pairing, same_host
+from utils.server.pairing import FRESH_S, MOST_WAITING, PATIENCE_S, Pairing, same_host
 
 
 class Clock:

@@ -1,0 +1,1 @@
+"""From listening ports to running conversations."""
