@@ -16,9 +16,9 @@ from pathlib import Path
 from handlers.silero import STT_RATE, voiced_seconds
 from utils.audio.resampling import resample
 from utils.audio.wire import SAMPLE_BYTES, encode, to_pcm
+from utils.client.devices.wav_files import WavWriter, read_wav
 from utils.models.bundled_voice import BundledVoice
 from utils.system.local_server import ROOT, LocalServer, ServerFailed, free_ports
-from utils.wav_files import WavWriter, read_wav
 
 QUESTION = "What is the capital of France?"
 OUT = ROOT / "out"

@@ -12,14 +12,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from arguments.client_arguments import ClientArguments
-from utils.client_devices import quiet_libraries
-from utils.client_errors import ClientError
+from utils.client.devices.listing import quiet_libraries
+from utils.client.errors import ClientError
 from utils.options.parser import parse_options
 from utils.system.stop_signals import Stopped, StopSignals
 
 if TYPE_CHECKING:
-    from utils.client_session import Outcome
-    from utils.client_sound import Sound
+    from utils.client.session import Outcome
+    from utils.client.sound import Sound
 
 PROGRAM = "listen_and_play.py"
 SAMPLE_BYTES = 2
@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     with StopSignals() as stop, quiet_libraries():
         # numpy comes in here: --help and a mistyped option are answered without it
-        from utils.client_sound import Sound
+        from utils.client.sound import Sound
 
         sound = Sound(options, stop, waits=not once(options))
         with contextlib.closing(sound):
@@ -62,11 +62,11 @@ def run(options: ClientArguments, sound: Sound, stop: StopSignals) -> int:
 
 def converse(options: ClientArguments, sound: Sound, stop: StopSignals) -> int:
     """Talk: with microphone and speaker until Ctrl-C, with a file once. Raises Stopped, ClientError, OSError."""
-    from utils.client_connection import ServerAddress
-    from utils.client_ends import Ends
-    from utils.client_live import talk_for_ever
-    from utils.client_session import ClientSession
-    from utils.client_status import StatusLine
+    from utils.client.connection import ServerAddress
+    from utils.client.ends import Ends
+    from utils.client.live import talk_for_ever
+    from utils.client.session import ClientSession
+    from utils.client.status import StatusLine
 
     server = ServerAddress(options.host, options.send_port, options.recv_port)
     with contextlib.closing(StatusLine(sys.stderr, quiet=once(options))) as status:

@@ -42,12 +42,12 @@ from tests.server_process import ServerProcess
 from tests.sound_card import Echo, SoundCard
 from tests.spoken import words
 from utils.audio.wire import encode, to_pcm
+from utils.client.echo.cancellation import EchoCancellation
+from utils.client.echo.sound_blocks import SoundBlock
+from utils.client.echo.webrtc import RATE, load_canceller
 from utils.conversation.messages import FloatAudio
-from utils.echo_cancellation import EchoCancellation
 from utils.models.bundled_voice import BundledVoice
 from utils.rooms import echo_of, level_db
-from utils.sound_blocks import SoundBlock
-from utils.webrtc_audio import RATE, load_canceller
 
 REPLIES = (
     "The capital of France is Paris, which lies on the river Seine.",

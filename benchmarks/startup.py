@@ -34,10 +34,10 @@ from benchmarks.command_line import parse_with_server
 from benchmarks.live_client import RATE, LiveClient, first_audible
 from benchmarks.report import machine, print_json, table
 from utils.audio.wire import SAMPLE_BYTES
+from utils.client.devices.wav_files import WavWriter
 from utils.conversation.messages import FloatAudio
 from utils.models.bundled_voice import BundledVoice
 from utils.system.local_server import ROOT, LocalServer, free_ports
-from utils.wav_files import WavWriter
 
 QUESTIONS = ("What is the capital of France?", "Why is the sky blue?")
 LOOK_S = 0.05  # how often memory is looked at

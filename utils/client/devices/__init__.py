@@ -1,0 +1,1 @@
+"""Where the client's sound comes from and goes to: sound card or files."""

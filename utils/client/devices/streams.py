@@ -1,0 +1,280 @@
+"""Microphone and speaker of the client, through sounddevice.
+
+The callbacks, which the sound card can't wait for, only move bytes; everything else happens in the threads of a
+conversation. Where a device refuses the wire's sample rate it runs at its own, and the audio is resampled here.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from utils.audio.sinc_resampler import SincResampler
+from utils.audio.wire import FULL_SCALE, encode, to_pcm
+from utils.client.devices.capture_buffer import CaptureBuffer
+from utils.client.devices.listing import CALLED, Kind, find_device, one_line
+from utils.client.devices.playback_buffer import SAMPLE_BYTES, PlaybackBuffer
+from utils.client.echo.cancellation import EchoCancellation
+from utils.client.echo.sound_blocks import SoundBlock
+from utils.client.errors import SoundError
+from utils.conversation.messages import FloatAudio
+
+MOST_PLAYBACK_S = 300  # a server that doesn't pace sends a whole reply at once; then its socket has to wait
+MOST_CAPTURE_S = 10.0  # when the network stalls for longer, the oldest words are lost
+ECHO_TAIL_S = 0.2  # the room goes on sounding for so long after the last sample
+LAST_S = 0.15  # with less than this left, and nothing coming, a reply is taken to have ended
+SPEECH_DBFS = -45.0  # louder is somebody speaking, for the status line only
+SPEECH_HOLD_S = 0.6  # between two words it still is
+COMMON_RATES = (48_000, 44_100)  # tried last: every sound card knows one of them
+MOST_SILENT_S = 5.0  # a device that has not called for so long, and for four blocks, has gone
+MOST_DELAY_S = 2.0  # between a callback and the air; a sound system that reports more is mistaken
+TICK_S = 0.1
+
+Clock = Callable[[], float]
+
+
+class AudioStream:
+    """A sound card's stream in one direction, of 16-bit mono samples: open → start → stop.
+
+    After `open`, rate: what the device runs at, Hz; latency_s: between the callback and the air.
+    """
+
+    def __init__(self, sound: Any, kind: Kind, device: int, block: int, clock: Clock = time.monotonic) -> None:
+        self._sound = sound
+        self._kind = kind
+        self._device = device
+        self._clock = clock
+        self._moved = 0  # samples so far
+        self.block = block
+        self.name = str(sound.query_devices(device)["name"])
+
+    def open(self, rate: int, callback: Callable[..., None]) -> None:
+        """Open at `rate`, or at the device's own where it refuses. Raises SoundError."""
+        make = self._sound.RawInputStream if self._kind == "input" else self._sound.RawOutputStream
+        own = int(self._sound.query_devices(self._device)["default_samplerate"])
+        refusal: Exception | None = None
+        for candidate in dict.fromkeys((rate, own, *COMMON_RATES)):
+            try:
+                self._stream = make(
+                    samplerate=candidate, blocksize=self.block, device=self._device,
+                    channels=1, dtype="int16", callback=self._noting(callback),
+                )  # fmt: skip
+            except (self._sound.PortAudioError, ValueError) as error:
+                refusal = refusal or error
+                continue
+            self.rate = candidate
+            self.latency_s = float(self._stream.latency)
+            return
+        assert refusal is not None
+        raise SoundError(f"the {CALLED[self._kind]} {self.name!r} can't be opened: {one_line(refusal)}") from refusal
+
+    def start(self) -> None:
+        """Raises SoundError."""
+        self._called_at = self._clock()
+        try:
+            self._stream.start()
+        except self._sound.PortAudioError as error:
+            raise SoundError(f"the {CALLED[self._kind]} {self.name!r} can't start: {one_line(error)}") from error
+
+    def sound_block(self, data: Any, when: Any) -> SoundBlock:
+        """A copy of what a callback moves. Call it once in each. when: PortAudio's times."""
+        block = SoundBlock(bytes(data), self.rate, self._moved, self._called_at, self._delay_s(when))
+        self._moved = block.end
+        return block
+
+    def _delay_s(self, when: Any) -> float:
+        """Between this callback and the air, as reported now, or else when the stream was opened."""
+        if self._kind == "output":
+            delay = when.outputBufferDacTime - when.currentTime
+        else:
+            delay = when.currentTime - when.inputBufferAdcTime - self.block / self.rate
+        reported = when.currentTime > 0 and abs(delay) < MOST_DELAY_S
+        return max(0.0, delay) if reported else self.latency_s
+
+    def stop(self) -> None:
+        """At once, without playing what is left."""
+        self._stream.abort(ignore_errors=True)
+        self._stream.close(ignore_errors=True)
+
+    def __str__(self) -> str:
+        return f"{CALLED[self._kind]}: {self.name}"
+
+    def check(self) -> None:
+        """Raises SoundError once the device has gone: some systems end its stream, others only fall silent."""
+        if not self._active() or self._clock() - self._called_at > MOST_SILENT_S + 4 * self.block / self.rate:
+            raise SoundError(f"the {CALLED[self._kind]} {self.name!r} has gone")
+
+    def _active(self) -> bool:
+        try:
+            return bool(self._stream.active)
+        except self._sound.PortAudioError:
+            return False
+
+    def _noting(self, callback: Callable[..., None]) -> Callable[..., None]:
+        """The same callback; when the device last called it is known."""
+
+        def called(*arguments: Any) -> None:
+            self._called_at = self._clock()
+            callback(*arguments)
+
+        return called
+
+
+class Speaker:
+    """A sink that plays. rate: of what is written, Hz. echo: is told what is played."""
+
+    def __init__(
+        self, stream: AudioStream, rate: int, clock: Clock = time.monotonic, echo: EchoCancellation | None = None
+    ) -> None:
+        self._stream = stream
+        self._echo = echo
+        self._clock = clock
+        self.name = stream.name
+        self._last_played = -math.inf
+        stream.open(rate, self._callback)
+        self._resampler = None if stream.rate == rate else SincResampler(rate, stream.rate)
+        self._buffer = PlaybackBuffer(MOST_PLAYBACK_S * stream.rate * SAMPLE_BYTES)
+
+    @property
+    def playing(self) -> bool:
+        """From when a reply's first sample is here until the room is quiet after its last."""
+        quiet_after = self._stream.latency_s + ECHO_TAIL_S
+        return len(self._buffer) >= SAMPLE_BYTES or self._clock() - self._last_played < quiet_after
+
+    def __str__(self) -> str:
+        return str(self._stream)
+
+    def start(self) -> None:
+        """Begin to play, silence at first. Raises SoundError."""
+        self._stream.start()
+
+    def stop(self) -> None:
+        """At once."""
+        self._stream.stop()
+
+    def check(self) -> None:
+        """Raises SoundError once the device has gone."""
+        self._stream.check()
+
+    def wait_for_room(self, timeout_s: float) -> bool:
+        return self._buffer.wait_for_room(timeout_s)
+
+    def write(self, data: bytes) -> None:
+        if self._resampler is not None:
+            data = _to_bytes(self._resampler.feed(_from_bytes(data)))
+        self._buffer.append(data)
+
+    def pause(self) -> None:
+        if len(self._buffer) < LAST_S * self._stream.rate * SAMPLE_BYTES:
+            self.finish()
+
+    def finish(self) -> None:
+        if self._resampler is not None:
+            self._buffer.append(_to_bytes(self._resampler.flush()))
+
+    def _callback(self, outdata: Any, frames: int, when: Any, status: Any) -> None:
+        if self._buffer.read_into(outdata):
+            self._last_played = self._clock()
+        if self._echo is not None:
+            self._echo.played(self._stream.sound_block(outdata, when))
+
+
+class Microphone:
+    """A source that listens. rate: of what is sent, Hz. muted: asked block by block whether to send nothing.
+
+    echo: takes out of it what is played meanwhile.
+    """
+
+    def __init__(
+        self,
+        stream: AudioStream,
+        rate: int,
+        muted: Callable[[], bool] = lambda: False,
+        clock: Clock = time.monotonic,
+        echo: EchoCancellation | None = None,
+    ) -> None:
+        self._stream = stream
+        self._muted = muted
+        self._echo = echo
+        self._clock = clock
+        self.name = stream.name
+        self._level = -math.inf
+        self._spoke = -math.inf
+        stream.open(rate if echo is None else echo.rate, self._callback)
+        heard_rate = stream.rate if echo is None else echo.rate
+        self._resampler = None if heard_rate == rate else SincResampler(heard_rate, rate)
+        self._captured: CaptureBuffer[SoundBlock] = CaptureBuffer(
+            math.ceil(MOST_CAPTURE_S * stream.rate / stream.block)
+        )
+
+    @property
+    def heard(self) -> bool:
+        return self._clock() - self._spoke < SPEECH_HOLD_S
+
+    @property
+    def level(self) -> float:
+        return self._level
+
+    def __str__(self) -> str:
+        return str(self._stream)
+
+    def start(self) -> None:
+        """Begin to capture. Raises SoundError."""
+        self._stream.start()
+
+    def stop(self) -> None:
+        """At once."""
+        self._stream.stop()
+
+    def check(self) -> None:
+        """Raises SoundError once the device has gone."""
+        self._stream.check()
+
+    def blocks(self, stopping: threading.Event) -> Iterator[bytes]:
+        """From this call on: what was captured while nobody was connected is not sent."""
+        self._captured.clear()
+        if self._resampler is not None:
+            self._resampler.flush()
+        return self._blocks(stopping)
+
+    def _blocks(self, stopping: threading.Event) -> Iterator[bytes]:
+        while not stopping.is_set():
+            block = self._captured.get(TICK_S)
+            if block is None:
+                continue
+            samples = block.samples if self._echo is None else self._echo.cancel(block)
+            if self._muted():
+                self._level = self._spoke = -math.inf
+                continue
+            self._measure(samples)
+            if self._resampler is not None:
+                samples = self._resampler.feed(samples)
+            if len(samples):
+                yield _to_bytes(samples)
+
+    def _measure(self, samples: FloatAudio) -> None:
+        power = float(np.mean(np.square(samples))) if len(samples) else 0.0
+        self._level = 10 * math.log10(power) if power > 0 else -math.inf
+        if self._level > SPEECH_DBFS:
+            self._spoke = self._clock()
+
+    def _callback(self, indata: Any, frames: int, when: Any, status: Any) -> None:
+        self._captured.put(self._stream.sound_block(indata, when))
+
+
+def open_stream(sound: Any, kind: Kind, wanted: str | None, block: int) -> AudioStream:
+    """The stream of the device that `wanted` names. Raises SoundError."""
+    return AudioStream(sound, kind, find_device(sound, kind, wanted), block)
+
+
+def _from_bytes(data: bytes) -> FloatAudio:
+    return np.frombuffer(data, dtype="<i2").astype(np.float32) / np.float32(FULL_SCALE)
+
+
+def _to_bytes(audio: FloatAudio) -> bytes:
+    return encode(to_pcm(audio))

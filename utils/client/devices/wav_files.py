@@ -1,0 +1,112 @@
+"""WAV files for the client: any PCM file in, 16-bit mono out.
+
+Python's own `wave` can't read the extensible header, which is usual for 24-bit files, before Python 3.12: so chunks are
+read here. Format: "Multimedia Programming Interface and Data Specifications 1.0", RIFF WAVE.
+"""
+
+from __future__ import annotations
+
+import struct
+import wave
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from utils.client.errors import WavError
+from utils.conversation.messages import FloatAudio
+
+PCM, IEEE_FLOAT, EXTENSIBLE = 1, 3, 0xFFFE
+SAMPLE_BYTES = 2
+
+
+@dataclass(frozen=True)
+class _Format:
+    """A `fmt ` chunk. bits: of a sample, in a container of as many bits."""
+
+    tag: int
+    channels: int
+    rate: int
+    bits: int
+
+
+def read_wav(path: str | Path) -> tuple[FloatAudio, int]:
+    """(float32 [n], mono, -1..1; Hz) of 8-, 16-, 24- or 32-bit PCM or 32-bit float, any channels and rate.
+
+    A file that was cut off, or whose header was never completed, is read as far as it goes. Raises WavError, OSError.
+    """
+    with open(path, "rb") as file:
+        content = file.read()
+    if content[:4] != b"RIFF" or content[8:12] != b"WAVE":
+        raise WavError(f"{path} is not a WAV file")
+    chunks = _chunks(content)
+    if b"fmt " not in chunks or b"data" not in chunks:
+        raise WavError(f"{path} is a WAV file without audio")
+    kind = _format(chunks[b"fmt "], path)
+    samples = _samples(chunks[b"data"], kind, path)
+    whole = len(samples) - len(samples) % kind.channels
+    mono = samples[:whole].reshape(-1, kind.channels).mean(axis=1, dtype=np.float32)
+    return np.ascontiguousarray(mono, dtype=np.float32), kind.rate
+
+
+def _chunks(content: bytes) -> dict[bytes, memoryview]:
+    """The first chunk of each name. A size beyond the file's end means up to there."""
+    found: dict[bytes, memoryview] = {}
+    position = 12
+    while position + 8 <= len(content):
+        name, size = struct.unpack_from("<4sI", content, position)
+        body = memoryview(content)[position + 8 : position + 8 + size]
+        found.setdefault(name, body)
+        position += 8 + size + size % 2
+    return found
+
+
+def _format(chunk: memoryview, path: str | Path) -> _Format:
+    if len(chunk) < 16:
+        raise WavError(f"{path} has a damaged header")
+    tag, channels, rate, _, align, _ = struct.unpack_from("<HHIIHH", chunk)
+    if tag == EXTENSIBLE and len(chunk) >= 26:
+        tag = struct.unpack_from("<H", chunk, 24)[0]  # the subformat's identifier begins with the plain tag
+    if not channels or not rate or align % channels:
+        raise WavError(f"{path} has a damaged header")
+    return _Format(tag, channels, rate, align // channels * 8)
+
+
+def _samples(data: memoryview, kind: _Format, path: str | Path) -> FloatAudio:
+    """float32, interleaved, -1..1."""
+    width = kind.bits // 8
+    if (kind.tag, kind.bits) not in {(PCM, 8), (PCM, 16), (PCM, 24), (PCM, 32), (IEEE_FLOAT, 32)}:
+        raise WavError(f"{path} is not a PCM file of 8, 16, 24 or 32 bits (format {kind.tag}, {kind.bits} bits)")
+    data = data[: len(data) - len(data) % width]
+    if kind.tag == IEEE_FLOAT:
+        return np.nan_to_num(np.frombuffer(data, dtype="<f4")).astype(np.float32)
+    if kind.bits == 8:
+        return (np.frombuffer(data, dtype=np.uint8).astype(np.float32) - 128.0) / np.float32(128.0)
+    if kind.bits == 24:
+        octets = np.frombuffer(data, dtype=np.uint8).reshape(-1, 3).astype(np.int32)
+        values = octets[:, 0] << 8 | octets[:, 1] << 16 | octets[:, 2] << 24  # left-aligned: the sign is in place
+        return (values / 2.0**31).astype(np.float32)
+    dtype = "<i2" if kind.bits == 16 else "<i4"
+    return (np.frombuffer(data, dtype=dtype) / 2.0 ** (kind.bits - 1)).astype(np.float32)
+
+
+class WavWriter:
+    """Writes 16-bit mono PCM as it comes. The file is a whole WAV file after every write. rate: Hz. Raises OSError."""
+
+    def __init__(self, path: str | Path, rate: int) -> None:
+        self._file = open(path, "wb")  # noqa: SIM115 - closed by `close`
+        self._wave = wave.open(self._file, "wb")  # noqa: SIM115 - closed by `close`
+        self._wave.setnchannels(1)
+        self._wave.setsampwidth(SAMPLE_BYTES)
+        self._wave.setframerate(rate)
+        self.write(b"")
+
+    def write(self, data: bytes) -> None:
+        """Add whole samples."""
+        self._wave.writeframes(data)
+        self._file.flush()
+
+    def close(self) -> None:
+        """May be called twice."""
+        self._wave.close()
+        self._file.close()

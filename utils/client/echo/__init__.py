@@ -1,0 +1,1 @@
+"""Echo cancellation in the client."""
