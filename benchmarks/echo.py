@@ -35,6 +35,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # also when it is 
 
 from benchmarks.asking import QUESTIONS
 from benchmarks.report import machine, print_json, table
+from benchmarks.rooms import echo_of, level_db
 from handlers.silero import FRAME_MS, SileroModel
 from tests.client_process import Client
 from tests.loudspeaker import STORY, Loudspeaker
@@ -47,7 +48,6 @@ from utils.client.echo.sound_blocks import SoundBlock
 from utils.client.echo.webrtc import RATE, load_canceller
 from utils.conversation.messages import FloatAudio
 from utils.models.bundled_voice import BundledVoice
-from utils.rooms import echo_of, level_db
 
 REPLIES = (
     "The capital of France is Paris, which lies on the river Seine.",

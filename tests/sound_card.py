@@ -16,10 +16,10 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.rooms import LiveEcho
 from tests.priority import go_first
 from tests.waiting import DEADLINE_S, wait_until
 from utils.audio.wire import encode, to_pcm
-from utils.rooms import LiveEcho
 
 RATE = 16_000  # of what is spoken and recorded here, Hz; PulseAudio resamples to and from the devices' own
 ORPHAN_S = 300  # the daemon ends by itself, after so long without a client, where a test was killed

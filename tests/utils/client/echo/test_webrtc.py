@@ -8,13 +8,13 @@ import sys
 import numpy as np
 import pytest
 
+from benchmarks.rooms import echo_of, level_db
 from tests.waiting import DEADLINE_S
 from utils.audio.sinc_resampler import resample_whole
 from utils.audio.wire import encode, to_pcm
 from utils.client.echo.cancellation import EchoCancellation
 from utils.client.echo.sound_blocks import SoundBlock
 from utils.client.echo.webrtc import RATE, load_canceller
-from utils.rooms import echo_of, level_db
 from utils.system.local_server import ROOT
 
 FAR = "Once upon a time there was a dog who wanted to see the world, and so he walked until he came to the sea."

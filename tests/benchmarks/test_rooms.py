@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from utils.rooms import LiveEcho, echo_of, impulse_response, level_db
+from benchmarks.rooms import LiveEcho, echo_of, impulse_response, level_db
 
 RATE = 16_000
 NOISE = np.random.default_rng(1).normal(0, 0.1, RATE).astype(np.float32)
