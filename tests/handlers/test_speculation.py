@@ -7,7 +7,7 @@ import threading
 import numpy as np
 import pytest
 
-from handlers.socket_sender import SenderEngine, SocketSender
+from handlers.sockets.sender import SenderEngine, SocketSender
 from handlers.vad import SURELY_MORE_MS
 from handlers.whisper_stt import WhisperSTTHandler
 from tests.fakes import RunningStage, Surroundings

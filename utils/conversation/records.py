@@ -24,7 +24,7 @@ from utils.turns.turns import Ended, State
 
 
 class PlayingPosition(Protocol):
-    """Knows how much of the reply being sent has been heard (`utils.pacing.Pacer`)."""
+    """Knows how much of the reply being sent has been heard (`handlers.sockets.pacing.Pacer`)."""
 
     def heard(self, now: float) -> int:
         """Samples of this reply that have been heard."""

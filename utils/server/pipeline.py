@@ -27,8 +27,8 @@ from utils.system.progress import progress
 
 logger = logging.getLogger(__name__)
 
-RECEIVER = "handlers.socket_receiver:SocketReceiver"
-SENDER = "handlers.socket_sender:SocketSender"
+RECEIVER = "handlers.sockets.receiver:SocketReceiver"
+SENDER = "handlers.sockets.sender:SocketSender"
 CLOSE_S = 1.5  # seconds that a busy engine is given at the end; its thread is a daemon
 
 CheckStop = Callable[[], None]

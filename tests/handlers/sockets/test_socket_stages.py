@@ -9,8 +9,8 @@ import time
 import numpy as np
 import pytest
 
-from handlers.socket_receiver import ReceiverEngine, SocketReceiver
-from handlers.socket_sender import SenderEngine, SocketSender
+from handlers.sockets.receiver import ReceiverEngine, SocketReceiver
+from handlers.sockets.sender import SenderEngine, SocketSender
 from tests.fakes import RunningStage, Surroundings
 from utils.conversation.messages import (
     ConversationStarted,

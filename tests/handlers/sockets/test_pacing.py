@@ -7,7 +7,7 @@ import copy
 from hypothesis import given
 from hypothesis import strategies as st
 
-from utils.pacing import Pacer
+from handlers.sockets.pacing import Pacer
 
 RATE = 1_000
 

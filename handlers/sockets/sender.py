@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from handlers.base import BaseHandler, Live
+from handlers.sockets.pacing import Pacer
 from utils.audio.wire import REPLY_RATE, SAMPLE_BYTES, encode, padding
 from utils.conversation.messages import InputEnded, Message, ReplyAudio, ReplyEnd
-from utils.pacing import Pacer
 
 logger = logging.getLogger(__name__)
 

@@ -1,0 +1,1 @@
+"""The raw-TCP way in and way out."""
