@@ -13,7 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from handlers.silero import STT_RATE, voiced_seconds
+from handlers.vad.silero import STT_RATE, voiced_seconds
 from utils.audio.resampling import resample
 from utils.audio.wire import SAMPLE_BYTES, encode, to_pcm
 from utils.client.devices.wav_files import WavWriter, read_wav

@@ -12,7 +12,7 @@ class VADHandlerArguments:
 
     part: ClassVar[str] = "vad"
     backend: ClassVar[str] = "silero"
-    handler: ClassVar[str] = "handlers.vad:VADHandler"
+    handler: ClassVar[str] = "handlers.vad.handler:VADHandler"
     prefix: ClassVar[str] = "vad_"
 
     thresh: float = field(

@@ -36,7 +36,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # also when it is 
 from benchmarks.asking import QUESTIONS
 from benchmarks.report import machine, print_json, table
 from benchmarks.rooms import echo_of, level_db
-from handlers.silero import FRAME_MS, SileroModel
+from handlers.vad.silero import FRAME_MS, SileroModel
 from tests.client_process import Client
 from tests.loudspeaker import STORY, Loudspeaker
 from tests.server_process import ServerProcess

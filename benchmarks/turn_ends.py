@@ -30,13 +30,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # also when it is 
 
 from benchmarks.asking import QUESTIONS
 from benchmarks.report import machine, plot, print_json, table
-from handlers.silero import FRAME_MS, STT_RATE, SileroModel
-from handlers.smart_turn import SmartTurn
-from handlers.vad_engine import JUDGE_MS
+from handlers.vad.engine import JUDGE_MS
+from handlers.vad.loudness import Loudness
+from handlers.vad.segmentation import Paused, Resumed, Segmenter, Stopped
+from handlers.vad.silero import FRAME_MS, STT_RATE, SileroModel
+from handlers.vad.smart_turn import SmartTurn
 from utils.conversation.messages import FloatAudio
-from utils.loudness import Loudness
 from utils.models.bundled_voice import BundledVoice
-from utils.segmentation import Paused, Resumed, Segmenter, Stopped
 
 WHOLE = (
     *QUESTIONS,

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from handlers.silero import STT_RATE, voiced_seconds
+from handlers.vad.silero import STT_RATE, voiced_seconds
 from tests.old_client import CHUNK, REPLY_RATE, OldClient
 from tests.server_process import ServerProcess
 from tests.spoken import QUESTIONS, assert_understood

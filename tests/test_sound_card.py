@@ -8,7 +8,7 @@ import jiwer
 import numpy as np
 import pytest
 
-from handlers.silero import voiced_seconds
+from handlers.vad.silero import voiced_seconds
 from handlers.whisper_engine import WhisperEngine
 from tests.client_process import Client
 from tests.fake_server import FakeServer

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from handlers.whisper_stt import WhisperSTTHandler
 from tests.fakes import FakePosition
-from tests.handlers.test_turn_taking import Speaker
-from tests.handlers.test_vad import frames
+from tests.handlers.vad.test_handler import frames
+from tests.handlers.vad.test_turn_taking import Speaker
 from utils.conversation.messages import Sentence, SpeechStarted, Transcript, Utterance
 from utils.turns.chat import CUT_OFF
 from utils.turns.turns import State

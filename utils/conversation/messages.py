@@ -88,7 +88,7 @@ class SpeechPart:
 class Utterance:
     """What the user said since the last `SpeechPart` of this turn, up to the end of the turn.
 
-    audio: float32 [n], mono, 16 kHz. last_voiced_at: when the voice was last heard (`utils.turn_audio.TurnAudio`),
+    audio: float32 [n], mono, 16 kHz. last_voiced_at: when the voice was last heard (`handlers.vad.turn_audio.TurnAudio`),
     seconds on the conversation's clock. early: the turn is not over
     yet, and this may prove not to have been its end. first_voiced_at: where the turn's first voiced frame begins,
     seconds on the same clock. so_far: the number of the `SpeechSoFar` after which all was quiet, so that it has the

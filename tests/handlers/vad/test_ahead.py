@@ -8,8 +8,8 @@ import numpy as np
 
 from handlers.whisper_stt import WhisperSTTHandler
 from tests.fakes import RunningStage, Surroundings
-from tests.handlers.test_turn_taking import SILENCE, SPEECH, Speaker
-from tests.handlers.test_vad import frames
+from tests.handlers.vad.test_handler import frames
+from tests.handlers.vad.test_turn_taking import SILENCE, SPEECH, Speaker
 from utils.conversation.messages import SpeechSoFar, Transcript, Utterance, WordsSoFar
 
 PAUSE = [0.0] * 2

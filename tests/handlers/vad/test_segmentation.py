@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from utils.segmentation import Dismissed, Onset, Paused, Resumed, Segmenter, Split, Started, Stopped
+from handlers.vad.segmentation import Dismissed, Onset, Paused, Resumed, Segmenter, Split, Started, Stopped
 
 
 def segmenter(**options) -> Segmenter:

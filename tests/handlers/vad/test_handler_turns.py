@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tests.handlers.test_vad import PAUSE, SPEECH, Scripted, Vad, frames, utterances
+from tests.handlers.vad.test_handler import PAUSE, SPEECH, Scripted, Vad, frames, utterances
 
 
 def test_the_padding_before_a_turn_holds_no_word_of_the_turn_before():

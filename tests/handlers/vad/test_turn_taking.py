@@ -7,10 +7,10 @@ from concurrent.futures import Future
 import numpy as np
 import pytest
 
-from handlers.vad import SURELY_INTERRUPTS_MS
-from handlers.vad_engine import JUDGE_MS
+from handlers.vad.engine import JUDGE_MS
+from handlers.vad.handler import SURELY_INTERRUPTS_MS
 from tests.fakes import FakePosition
-from tests.handlers.test_vad import Scripted, Vad, frames, utterances
+from tests.handlers.vad.test_handler import Scripted, Vad, frames, utterances
 from utils.conversation.messages import InputAudio, InputGap, SpeechPart
 from utils.turns.turns import State
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from handlers.sockets.sender import SenderEngine, SocketSender
-from handlers.vad import SURELY_MORE_MS
+from handlers.vad.handler import SURELY_MORE_MS
 from handlers.whisper_stt import WhisperSTTHandler
 from tests.fakes import RunningStage, Surroundings
-from tests.handlers.test_turn_taking import SILENCE, SPEECH, Judge, Speaker, voiced
-from tests.handlers.test_vad import frames
+from tests.handlers.vad.test_handler import frames
+from tests.handlers.vad.test_turn_taking import SILENCE, SPEECH, Judge, Speaker, voiced
 from utils.conversation.messages import InputEnded, ReplyAudio, ReplyEnd, SpeechStarted, Transcript, Utterance
 from utils.turns.turns import State
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from handlers.silero import FRAME_MS
-from handlers.vad_engine import LONGEST_PART_S
+from handlers.vad.engine import LONGEST_PART_S
+from handlers.vad.segmentation import STILL_VOICED_MS, Segmenter
+from handlers.vad.silero import FRAME_MS
+from handlers.vad.turn_audio import STT_RATE, TurnAudio
 from utils.conversation.context import Context
 from utils.conversation.messages import SpeechSoFar
-from utils.segmentation import STILL_VOICED_MS, Segmenter
-from utils.turn_audio import STT_RATE, TurnAudio
 from utils.turns.hearing_ahead import Moments
 
 

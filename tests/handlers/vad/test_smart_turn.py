@@ -7,9 +7,9 @@ import logging
 import numpy as np
 import pytest
 
-from handlers.smart_turn import LEAST_STRETCH_S, RATE, SmartTurn
-from handlers.vad import VADEngine
-from tests.handlers.test_vad import OPTIONS
+from handlers.vad.handler import VADEngine
+from handlers.vad.smart_turn import LEAST_STRETCH_S, RATE, SmartTurn
+from tests.handlers.vad.test_handler import OPTIONS
 from utils.models import bundled as bundled_models
 from utils.models.bundled_errors import BundledWheelMissing
 

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from handlers.base import Live
-from handlers.silero import FRAME_MS, STT_RATE, SileroModel
-from handlers.smart_turn import SmartTurn
+from handlers.vad.segmentation import Segmenter
+from handlers.vad.silero import FRAME_MS, STT_RATE, SileroModel
+from handlers.vad.smart_turn import SmartTurn
+from handlers.vad.speculation import Speculation
 from utils.conversation.messages import FloatAudio
 from utils.models.bundled_errors import BundledWheelMissing
-from utils.segmentation import Segmenter
-from utils.speculation import Speculation
 from utils.system.engine_thread import EngineThread
 
 logger = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ JUDGE_MS = (96, 192)
 class VADEngine:
     """The networks and how they are to be used. Options: see `arguments/vad_arguments.py`; durations in milliseconds.
 
-    Raises what `handlers.smart_turn.SmartTurn` raises, where its model was asked for.
+    Raises what `handlers.vad.smart_turn.SmartTurn` raises, where its model was asked for.
     """
 
     def __init__(

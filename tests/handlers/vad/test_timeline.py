@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from utils.audio_timeline import AudioTimeline
+from handlers.vad.timeline import AudioTimeline
 
 RATE = 16_000
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from utils.loudness import Loudness, decibels
+from handlers.vad.loudness import Loudness, decibels
 
 FRAME = 512
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from utils.speculation import NEXT_ATTEMPT_MS, REMEMBERED, Speculation
+from handlers.vad.speculation import NEXT_ATTEMPT_MS, REMEMBERED, Speculation
 
 
 def account(gain_ms=180.0, stt_ms=0.0, right=0, wrong=0):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from utils.segmentation import Stopped
-from utils.turn_audio import TurnAudio
+from handlers.vad.segmentation import Stopped
+from handlers.vad.turn_audio import TurnAudio
 
 RATE, FRAME = 16_000, 512
 

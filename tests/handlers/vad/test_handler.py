@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from handlers.vad import VADEngine, VADHandler
+from handlers.vad.handler import VADEngine, VADHandler
+from handlers.vad.turn_audio import STT_RATE
 from tests.fakes import Surroundings
 from utils.audio.resampling import resample
 from utils.conversation.messages import InputAudio, InputEnded, InputGap, SpeechPart, SpeechStarted, Utterance
-from utils.turn_audio import STT_RATE
 
 OPTIONS = {
     "thresh": 0.3, "sample_rate": 16_000, "min_silence_ms": 250.0, "min_speech_ms": 120.0,

@@ -1,6 +1,6 @@
 """Voice activity detection and the ends of turns: from the microphone's audio to whole utterances.
 
-What the probabilities mean is decided in `utils.segmentation`, whether a turn is over by `handlers.smart_turn` too.
+What the probabilities mean is decided in `handlers.vad.segmentation`, whether a turn is over by `handlers.vad.smart_turn` too.
 A sound over a reply holds it at once; what follows is settled in `utils.turns.turns`. An attempt at answering begins in the
 first short pause already (speculation), so that the reply is under way when the turn is found to be over; and where the
 sound is gone, what was said so far is transcribed ahead, before it is sure that this is a pause.
@@ -16,10 +16,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from handlers.base import BaseHandler, Live
-from handlers.silero import FRAME_MS
-from handlers.smart_turn import WINDOW_S
-from handlers.vad_ahead import AheadOfPauses
-from handlers.vad_engine import LONGEST_PART_S, VADEngine
+from handlers.vad.ahead import AheadOfPauses
+from handlers.vad.engine import LONGEST_PART_S, VADEngine
+from handlers.vad.loudness import Loudness
+from handlers.vad.segmentation import Dismissed, Onset, Paused, Resumed, SpeechEvent, Split, Started, Stopped
+from handlers.vad.silero import FRAME_MS
+from handlers.vad.smart_turn import WINDOW_S
+from handlers.vad.turn_audio import STT_RATE, TurnAudio
 from utils.conversation.messages import (
     FloatAudio,
     InputAudio,
@@ -30,9 +33,6 @@ from utils.conversation.messages import (
     SpeechStarted,
     Utterance,
 )
-from utils.loudness import Loudness
-from utils.segmentation import Dismissed, Onset, Paused, Resumed, SpeechEvent, Split, Started, Stopped
-from utils.turn_audio import STT_RATE, TurnAudio
 from utils.turns.turns import Speech
 
 logger = logging.getLogger(__name__)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.handlers.test_vad import PAUSE, SPEECH, Scripted, Vad, frames, utterances
+from tests.handlers.vad.test_handler import PAUSE, SPEECH, Scripted, Vad, frames, utterances
 from utils.audio.wire import REPLY_RATE
 
 FRAME_S = 0.032

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from handlers.vad.turn_audio import STT_RATE as STT_RATE
 from utils.conversation.messages import FloatAudio
 from utils.system.privacy import report_nothing
-from utils.turn_audio import STT_RATE as STT_RATE
 
 FRAME_MS = 32
 SURELY_VOICED = 0.5  # silero's own default threshold

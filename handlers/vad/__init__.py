@@ -1,0 +1,1 @@
+"""Voice activity detection and the end of a turn."""
