@@ -12,7 +12,7 @@ class WhisperSTTHandlerArguments:
 
     part: ClassVar[str] = "stt"
     backend: ClassVar[str] = "whisper"
-    handler: ClassVar[str] = "handlers.whisper_stt:WhisperSTTHandler"
+    handler: ClassVar[str] = "handlers.whisper.handler:WhisperSTTHandler"
     prefix: ClassVar[str] = "stt_"
     gen_prefix: ClassVar[str] = "stt_gen_"
     generate: ClassVar[str] = "whisper"

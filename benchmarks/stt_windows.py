@@ -135,7 +135,7 @@ def errors(said: Sequence[str], heard: Sequence[str]) -> int:
 
 def load(thread: EngineThread, model: str) -> Any:
     """The engine, in the dtype that it chooses itself."""
-    from handlers.whisper_engine import WhisperEngine
+    from handlers.whisper.engine import WhisperEngine
 
     generation = {"max_new_tokens": 128, "num_beams": 1, "return_timestamps": False, "language": "en"}
     return thread.call(

@@ -9,7 +9,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from handlers.language_model_engine import LanguageModelEngine
 from handlers.piper_tts import PiperEngine
-from handlers.whisper_engine import WhisperEngine
+from handlers.whisper.engine import WhisperEngine
 from s2s_pipeline import main
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from handlers.vad.silero import voiced_seconds
-from handlers.whisper_engine import WhisperEngine
+from handlers.whisper.engine import WhisperEngine
 from tests.client_process import Client
 from tests.fake_server import FakeServer
 from tests.server_process import ServerProcess

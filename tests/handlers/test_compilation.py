@@ -14,7 +14,7 @@ from handlers import compilation, language_model_engine
 from handlers.compilation import Compilation, usable_mode
 from handlers.language_model_engine import LanguageModelEngine
 from handlers.prompt_cache import FixedCaches, GrowingCaches
-from handlers.whisper_engine import WhisperEngine
+from handlers.whisper.engine import WhisperEngine
 from tests.lm_checkpoint import build_checkpoint
 from utils.system.engine_thread import EngineThread, always
 

@@ -11,7 +11,7 @@ from collections import defaultdict
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handlers.whisper_stt import WhisperSTTHandler
+from handlers.whisper.handler import WhisperSTTHandler
 from tests.fakes import FakePosition
 from tests.handlers.vad.test_handler import frames
 from tests.handlers.vad.test_turn_taking import Speaker

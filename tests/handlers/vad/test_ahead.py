@@ -6,7 +6,7 @@ import threading
 
 import numpy as np
 
-from handlers.whisper_stt import WhisperSTTHandler
+from handlers.whisper.handler import WhisperSTTHandler
 from tests.fakes import RunningStage, Surroundings
 from tests.handlers.vad.test_handler import frames
 from tests.handlers.vad.test_turn_taking import SILENCE, SPEECH, Speaker

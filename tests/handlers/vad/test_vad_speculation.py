@@ -9,7 +9,7 @@ import pytest
 
 from handlers.sockets.sender import SenderEngine, SocketSender
 from handlers.vad.handler import SURELY_MORE_MS
-from handlers.whisper_stt import WhisperSTTHandler
+from handlers.whisper.handler import WhisperSTTHandler
 from tests.fakes import RunningStage, Surroundings
 from tests.handlers.vad.test_handler import frames
 from tests.handlers.vad.test_turn_taking import SILENCE, SPEECH, Judge, Speaker, voiced

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from handlers.whisper_guard import repeats, too_many
+from handlers.whisper.guard import repeats, too_many
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ import torch
 from torch.nn.functional import scaled_dot_product_attention
 
 from handlers.base import Live
-from handlers.whisper_encoder import heads, stop_unless
+from handlers.whisper.encoder import heads, stop_unless
 
 # A pass over many positions rounds otherwise than one over a single position. A draft's token counts as confirmed where
 # it leads by more than that can shift it, else it is decided in a pass of its own.

@@ -10,7 +10,7 @@ where its mean log-probability plus log(1 - no-speech) reaches -1.0. Measured wi
 "no", "thank you", also quiet or in noise, -0.9 or more; silence, noise, breath, keys, music, coughs -1.2 or less.
 
 Nearly all of a small checkpoint's time goes into the encoder's 30 s. With `--stt_window_s` it reads less and takes the
-rest as silence (`handlers.whisper_encoder`); what comes of that is checked (`handlers.whisper_guard`, and how sure
+rest as silence (`handlers.whisper.encoder`); what comes of that is checked (`handlers.whisper.guard`, and how sure
 Whisper is) and heard again in 30 s where it is doubtful. tiny.en, on 235 recordings (clean, fast, slow, quiet, noisy,
 short words, long turns) with 8 s: 231 transcripts say the same, 55 of 1,993 words wrong and not 54.
 """
@@ -32,10 +32,10 @@ from transformers import EncoderDecoderCache, WhisperForConditionalGeneration, W
 from handlers.base import Live
 from handlers.compilation import Compilation, usable_mode
 from handlers.generation import StaleCriteria
-from handlers.whisper_decoder import Decoded, GreedyDecoder, Prompt
-from handlers.whisper_encoder import WindowEncoder
-from handlers.whisper_guard import repeats, too_many
-from handlers.whisper_options import generation_options, is_multilingual, is_plain, languages
+from handlers.whisper.decoder import Decoded, GreedyDecoder, Prompt
+from handlers.whisper.encoder import WindowEncoder
+from handlers.whisper.guard import repeats, too_many
+from handlers.whisper.options import generation_options, is_multilingual, is_plain, languages
 from utils.conversation.messages import FloatAudio
 from utils.models.bundled import resolve_model
 from utils.models.devices import resolve_dtype

@@ -10,9 +10,9 @@ import pytest
 import torch
 from transformers import WhisperConfig, WhisperForConditionalGeneration, WhisperProcessor
 
-from handlers.whisper_decoder import GreedyDecoder, Prompt
-from handlers.whisper_encoder import LEVELS_KEPT, WindowEncoder
-from handlers.whisper_options import is_plain, languages
+from handlers.whisper.decoder import GreedyDecoder, Prompt
+from handlers.whisper.encoder import LEVELS_KEPT, WindowEncoder
+from handlers.whisper.options import is_plain, languages
 from utils.models.bundled import resolve_model
 from utils.system.engine_thread import always
 

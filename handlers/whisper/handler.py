@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterator
 
 from handlers.base import BaseHandler, Live
-from handlers.whisper_engine import RATE, Draft, WhisperEngine
+from handlers.whisper.engine import RATE, Draft, WhisperEngine
 from utils.conversation.messages import Message, SpeechPart, SpeechSoFar, Transcript, Utterance, WordsSoFar
 from utils.turns.interruptions import same_words
 

@@ -10,9 +10,9 @@ import jiwer
 import numpy as np
 import pytest
 
-from handlers.whisper_engine import WhisperEngine
-from handlers.whisper_options import generation_options, is_multilingual
-from handlers.whisper_stt import WhisperSTTHandler
+from handlers.whisper.engine import WhisperEngine
+from handlers.whisper.handler import WhisperSTTHandler
+from handlers.whisper.options import generation_options, is_multilingual
 from tests.fakes import Surroundings
 from utils.conversation.messages import SpeechPart, Transcript, Utterance
 from utils.system.engine_thread import EngineThread
