@@ -12,7 +12,7 @@ class LanguageModelHandlerArguments:
 
     part: ClassVar[str] = "lm"
     backend: ClassVar[str] = "transformers"
-    handler: ClassVar[str] = "handlers.language_model:LanguageModelHandler"
+    handler: ClassVar[str] = "handlers.language_model.handler:LanguageModelHandler"
     prefix: ClassVar[str] = "lm_"
     gen_prefix: ClassVar[str] = "lm_gen_"
     generate: ClassVar[str] = "causal"

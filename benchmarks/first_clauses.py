@@ -41,7 +41,7 @@ from utils.text.sentences import SentenceStream
 from utils.text.speakable_text import SpeakableText
 
 if TYPE_CHECKING:
-    from handlers.language_model_engine import LanguageModelEngine
+    from handlers.language_model.engine import LanguageModelEngine
     from handlers.piper_tts import PiperEngine
 
 LM, VOICE = "bundled:smollm2-135m-instruct", "bundled:piper-en_US-joe-medium"
@@ -178,7 +178,7 @@ def load_lm(thread: EngineThread) -> LanguageModelEngine:
     """As configs/bundled.json has it, but the same answers every time."""
     import torch
 
-    from handlers.language_model_engine import LanguageModelEngine
+    from handlers.language_model.engine import LanguageModelEngine
 
     torch.manual_seed(SEED)
     return LanguageModelEngine(

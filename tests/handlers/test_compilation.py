@@ -10,10 +10,11 @@ import pytest
 import torch
 from torch._dynamo.utils import counters
 
-from handlers import compilation, language_model_engine
+from handlers import compilation
 from handlers.compilation import Compilation, usable_mode
-from handlers.language_model_engine import LanguageModelEngine
-from handlers.prompt_cache import FixedCaches, GrowingCaches
+from handlers.language_model.engine import LanguageModelEngine
+from handlers.language_model.handler import engine as language_model_engine
+from handlers.language_model.prompt_cache import FixedCaches, GrowingCaches
 from handlers.whisper.engine import WhisperEngine
 from tests.lm_checkpoint import build_checkpoint
 from utils.system.engine_thread import EngineThread, always

@@ -9,8 +9,8 @@ import torch
 from torch import nn
 from transformers import AutoModelForCausalLM
 
-from handlers import quantization
-from handlers.quantization import GROUP, Int4Linear, Int8Linear, fuse, quantize_linears
+from handlers.language_model.handler import quantization
+from handlers.language_model.quantization import GROUP, Int4Linear, Int8Linear, fuse, quantize_linears
 from tests.lm_checkpoint import build_checkpoint
 
 SIZES = {"hidden_size": 64, "intermediate_size": 128, "num_key_value_heads": 4}

@@ -22,7 +22,7 @@ from torch.nn import functional
 from transformers import DynamicCache, LlamaForCausalLM
 from transformers.modeling_outputs import CausalLMOutputWithPast
 
-from handlers.quantization import fuse
+from handlers.language_model.quantization import fuse
 
 logger = logging.getLogger(__name__)
 
@@ -70,7 +70,7 @@ class KeyValueBuffers(DynamicCache):
 
 
 class LlamaStep:
-    """The forward pass of a LlamaForCausalLM over its own weights, dense or from `handlers.quantization`."""
+    """The forward pass of a LlamaForCausalLM over its own weights, dense or from `handlers.language_model.quantization`."""
 
     def __init__(self, model: Any) -> None:
         """Raises ValueError for what it does not know: other projections, biases."""

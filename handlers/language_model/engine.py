@@ -13,13 +13,20 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, StaticCache, TextStreamer
 
 from handlers.base import Live
-from handlers.chat_template import ChatTemplate
 from handlers.compilation import Compilation, usable_mode
-from handlers.decoding import Reader, is_plain_greedy
 from handlers.generation import StaleCriteria, StepThreads, sampling_options
-from handlers.llama_step import KeyValueBuffers, install_llama_step
-from handlers.prompt_cache import FixedCaches, GrowingCaches, PromptCaches, Session, common_prefix, keep_read_tokens
-from handlers.quantization import quantize_linears
+from handlers.language_model.chat_template import ChatTemplate
+from handlers.language_model.decoding import Reader, is_plain_greedy
+from handlers.language_model.llama_step import KeyValueBuffers, install_llama_step
+from handlers.language_model.prompt_cache import (
+    FixedCaches,
+    GrowingCaches,
+    PromptCaches,
+    Session,
+    common_prefix,
+    keep_read_tokens,
+)
+from handlers.language_model.quantization import quantize_linears
 from utils.models.bundled import resolve_model
 from utils.models.devices import resolve_dtype
 from utils.system.engine_thread import Emit, EngineThread, always

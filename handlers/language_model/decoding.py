@@ -9,7 +9,7 @@ import torch
 from transformers import GenerationConfig
 
 from handlers.base import Live
-from handlers.llama_step import KeyValueBuffers
+from handlers.language_model.llama_step import KeyValueBuffers
 
 # What of a checkpoint's or the user's settings changes nothing while no sampling, or no beams, are asked for.
 WITHOUT_EFFECT = {

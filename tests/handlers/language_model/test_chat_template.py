@@ -7,7 +7,7 @@ import copy
 import pytest
 from transformers import AutoTokenizer
 
-from handlers.chat_template import ChatTemplate, NoChatTemplate
+from handlers.language_model.chat_template import ChatTemplate, NoChatTemplate
 from utils.models.bundled import resolve_model
 
 

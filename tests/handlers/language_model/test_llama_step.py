@@ -6,9 +6,9 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, DynamicCache
 
-from handlers import llama_step
-from handlers.llama_step import BLOCK, KeyValueBuffers, LlamaStep, install_llama_step
-from handlers.quantization import quantize_linears
+from handlers.language_model.handler import llama_step
+from handlers.language_model.llama_step import BLOCK, KeyValueBuffers, LlamaStep, install_llama_step
+from handlers.language_model.quantization import quantize_linears
 from tests.lm_checkpoint import build_checkpoint
 
 LLAMA3 = {
