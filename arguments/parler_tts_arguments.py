@@ -12,7 +12,7 @@ class ParlerTTSHandlerArguments:
 
     part: ClassVar[str] = "tts"
     backend: ClassVar[str] = "parler"
-    handler: ClassVar[str] = "handlers.parler_tts:ParlerTTSHandler"
+    handler: ClassVar[str] = "handlers.parler.handler:ParlerTTSHandler"
     prefix: ClassVar[str] = "tts_"
     gen_prefix: ClassVar[str] = "tts_gen_"
     generate: ClassVar[str] = "parler"

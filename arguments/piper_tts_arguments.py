@@ -12,7 +12,7 @@ class PiperTTSHandlerArguments:
 
     part: ClassVar[str] = "tts"
     backend: ClassVar[str] = "piper"
-    handler: ClassVar[str] = "handlers.piper_tts:PiperTTSHandler"
+    handler: ClassVar[str] = "handlers.piper.handler:PiperTTSHandler"
     prefix: ClassVar[str] = "tts_"
 
     tts_model_name: str = field(

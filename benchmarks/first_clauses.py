@@ -42,7 +42,7 @@ from utils.text.speakable_text import SpeakableText
 
 if TYPE_CHECKING:
     from handlers.language_model.engine import LanguageModelEngine
-    from handlers.piper_tts import PiperEngine
+    from handlers.piper.handler import PiperEngine
 
 LM, VOICE = "bundled:smollm2-135m-instruct", "bundled:piper-en_US-joe-medium"
 PROMPT = "You are a helpful voice assistant. Give short answers in spoken English."
@@ -191,7 +191,7 @@ def load_lm(thread: EngineThread) -> LanguageModelEngine:
 
 def load_voice(thread: EngineThread) -> PiperEngine:
     """As configs/bundled.json has it."""
-    from handlers.piper_tts import PiperEngine
+    from handlers.piper.handler import PiperEngine
 
     return PiperEngine(thread, model_name=VOICE, device="cpu", length_scale=1.0, speaker_id=None)
 

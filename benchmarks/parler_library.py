@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from handlers.parler.delay_pattern import Ids
-from handlers.parler_import import import_parler_tts
+from handlers.parler.library import import_parler_tts
 
 UNDAMAGED = 65  # steps a chunk; with fewer, its stride cuts samples that are not final, and the audio is damaged
 A_SECOND = 86  # steps a chunk, as in the library's examples

@@ -13,7 +13,7 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
 from transformers import DacConfig, DacModel, PreTrainedTokenizerFast, T5Config, T5EncoderModel
 
-from handlers.parler_import import import_parler_tts
+from handlers.parler.library import import_parler_tts
 
 CODEBOOKS = 9
 CODES = 1024  # of a codebook; the ids that follow are the end and, in the input only, the beginning

@@ -8,7 +8,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from handlers.language_model.engine import LanguageModelEngine
-from handlers.piper_tts import PiperEngine
+from handlers.piper.handler import PiperEngine
 from handlers.whisper.engine import WhisperEngine
 from s2s_pipeline import main
 

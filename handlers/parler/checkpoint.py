@@ -10,7 +10,7 @@ import torch
 from transformers import AutoTokenizer
 
 from handlers.parler.delay_pattern import Ids
-from handlers.parler_import import import_parler_tts
+from handlers.parler.library import import_parler_tts
 from utils.models.hub import hub_problem
 
 logger = logging.getLogger(__name__)

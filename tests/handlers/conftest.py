@@ -129,7 +129,7 @@ def parler_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def load_parler(engine_thread: EngineThread, parler_checkpoint: Path) -> Callable[..., Any]:
     """load_parler(folder, **options) → a `ParlerEngine`; what is not given is as in most tests: a short sentence."""
-    from handlers.parler_tts import ParlerTTSHandler
+    from handlers.parler.handler import ParlerTTSHandler
     from tests.parler_checkpoint import SHORT_STEPS, steps_of
 
     def load(folder: Path = parler_checkpoint, **options: Any) -> Any:

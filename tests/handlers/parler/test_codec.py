@@ -15,7 +15,7 @@ from transformers import DacConfig, DacModel, EncodecConfig, EncodecModel, PreTr
 from benchmarks.parler_models import tiny_codec
 from handlers.parler import codec_layers
 from handlers.parler.codec import Codec, CodecStream
-from handlers.parler_import import import_parler_tts
+from handlers.parler.library import import_parler_tts
 from tests.parler_checkpoint import CODEBOOKS, CODES, HOP
 
 RATE = 44_100

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.parler.delay_pattern import DelayPattern, Ids
-from handlers.parler_import import import_parler_tts
+from handlers.parler.library import import_parler_tts
 
 LIBRARY = import_parler_tts().modeling_parler_tts
 IDS = Ids(codebooks=4, codes=10, end=10, begin=11)

@@ -14,7 +14,7 @@ LOAD = {
     "silero": "from handlers.vad.silero import SileroModel; SileroModel(16_000)",
     "smart-turn": "from handlers.vad.smart_turn import SmartTurn; SmartTurn('bundled:smart-turn-v3.2')",
     "the bundled voice": "from utils.models.bundled_voice import BundledVoice; BundledVoice()",
-    "Piper": "from handlers.piper_tts import _import_piper; _import_piper()",
+    "Piper": "from handlers.piper.handler import _import_piper; _import_piper()",
 }
 
 

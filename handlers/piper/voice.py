@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from handlers.onnx_halves import NotDivisible, divide
+from handlers.piper.onnx_halves import NotDivisible, divide
 from utils.conversation.messages import FloatAudio
 
 logger = logging.getLogger(__name__)

@@ -1,4 +1,4 @@
-"""Tests of handlers/parler_tts.py with the real library and checkpoints and options of many kinds."""
+"""Tests of handlers/parler/handler.py with the real library and checkpoints and options of many kinds."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 import torch
 from transformers import AutoTokenizer
 
-from handlers.parler_tts import ParlerTTSHandler
+from handlers.parler.handler import ParlerTTSHandler
 from tests.parler_checkpoint import DELAY, EOS, HOP, SHORT_FRAMES, SHORT_STEPS, build, steps_of
 
 

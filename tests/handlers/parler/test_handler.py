@@ -1,4 +1,4 @@
-"""Tests of handlers/parler_tts.py with the real library and a tiny checkpoint: streaming, cancelling, failing."""
+"""Tests of handlers/parler/handler.py with the real library and a tiny checkpoint: streaming, cancelling, failing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from handlers.parler.chunks import LARGEST
-from handlers.parler_tts import ParlerTTSHandler
+from handlers.parler.handler import ParlerTTSHandler
 from handlers.tts import AHEAD
 from tests.handlers.parler.conftest import generated
 from tests.parler_checkpoint import DELAY, HOP, SHORT_FRAMES, steps_of

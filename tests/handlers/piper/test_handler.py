@@ -1,4 +1,4 @@
-"""Tests of handlers/piper_tts.py with the real bundled voice."""
+"""Tests of handlers/piper/handler.py with the real bundled voice."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from handlers.piper_tts import PiperTTSHandler, find_voice
-from handlers.piper_voice import Voice
+from handlers.piper.handler import PiperTTSHandler, find_voice
+from handlers.piper.voice import Voice
 from utils.audio.resampling import resample
 from utils.audio.wire import to_pcm
 from utils.conversation.messages import ReplyEnd, Sentence

@@ -1,4 +1,4 @@
-"""Tests of handlers/parler_import.py, each in a process of its own."""
+"""Tests of handlers/parler/library.py, each in a process of its own."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from tests.parler_checkpoint import EOS, build
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 LIKE_PARLER = "import torchaudio\nheld = torchaudio\n"
 BROKEN = {
     "absent": "raise ModuleNotFoundError('no torchaudio here', name='torchaudio')",
@@ -28,7 +28,7 @@ def run(folder: Path, code: str, **modules: str) -> subprocess.CompletedProcess[
         (package / "__init__.py").write_text(source)
         (package / "part.py").write_text("")
     start = f"import sys; sys.path[:0] = [{str(folder)!r}, {str(ROOT)!r}]\n"
-    start += "from handlers.parler_import import import_parler_tts\n"
+    start += "from handlers.parler.library import import_parler_tts\n"
     process = subprocess.run(
         [sys.executable, "-c", start + textwrap.dedent(code)], capture_output=True, text=True, timeout=120, check=False
     )
@@ -82,7 +82,7 @@ def test_the_real_parler_tts_loads_and_speaks_without_torchaudio_and_without_a_w
     """Only the three modules of audiotools that asked for torchaudio still hold the stand-in."""
     folder = build(tmp_path / "checkpoint", favourite=EOS)
     code = f"""
-        from handlers.parler_tts import ParlerEngine
+        from handlers.parler.handler import ParlerEngine
         from utils.system.engine_thread import EngineThread
         thread = EngineThread("test")
         options = dict(model_name={str(folder)!r}, device="cpu", torch_dtype="auto", compile_mode=None)

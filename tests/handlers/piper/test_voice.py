@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers import piper_voice
-from handlers.onnx_halves import NotDivisible, divide
-from handlers.piper_voice import CONTEXT, FIRST, Voice, as_a_whole, in_parts
+from handlers.piper import voice as piper_voice
+from handlers.piper.onnx_halves import NotDivisible, divide
+from handlers.piper.voice import CONTEXT, FIRST, Voice, as_a_whole, in_parts
 from utils.models.bundled import resolve_model
 
 TEXT = "The capital of France is Paris, and that of Italy is Rome."

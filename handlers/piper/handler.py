@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from handlers.base import Live
-from handlers.piper_voice import Voice
+from handlers.piper.voice import Voice
 from handlers.tts import AHEAD, TTSHandler
 from utils.audio.resampling import StreamResampler
 from utils.audio.wire import REPLY_RATE, to_pcm
