@@ -14,7 +14,6 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, StaticCache, TextS
 
 from handlers.base import Live
 from handlers.compilation import Compilation, usable_mode
-from handlers.generation import StaleCriteria, StepThreads, sampling_options
 from handlers.language_model.chat_template import ChatTemplate
 from handlers.language_model.decoding import Reader, is_plain_greedy
 from handlers.language_model.llama_step import KeyValueBuffers, install_llama_step
@@ -27,6 +26,7 @@ from handlers.language_model.prompt_cache import (
     keep_read_tokens,
 )
 from handlers.language_model.quantization import quantize_linears
+from handlers.stale import StaleCriteria, StepThreads, sampling_options
 from utils.models.bundled import resolve_model
 from utils.models.devices import resolve_dtype
 from utils.system.engine_thread import Emit, EngineThread, always

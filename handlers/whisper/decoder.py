@@ -203,7 +203,7 @@ def _attend(
 
 @contextlib.contextmanager
 def _fewer_threads(device: torch.device) -> Iterator[None]:
-    """Half of them for steps of one token on a CPU, as for the language model's: see `handlers.generation`.
+    """Half of them for steps of one token on a CPU, as for the language model's: see `handlers.stale`.
 
     tiny.en in bfloat16 on two cores: 10 ms a step on one thread, 6 on two; with the cores busy, 10 and 25.
     """

@@ -31,7 +31,7 @@ from transformers import EncoderDecoderCache, WhisperForConditionalGeneration, W
 
 from handlers.base import Live
 from handlers.compilation import Compilation, usable_mode
-from handlers.generation import StaleCriteria
+from handlers.stale import StaleCriteria
 from handlers.whisper.decoder import Decoded, GreedyDecoder, Prompt
 from handlers.whisper.encoder import WindowEncoder
 from handlers.whisper.guard import repeats, too_many
