@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.live_client import LiveClient, first_audible, underruns
+from utils.audio.samples import FloatAudio
 from utils.audio.wire import REPLY_RATE
-from utils.conversation.messages import FloatAudio
 from utils.system.local_server import LocalServer, free_ports
 
 QUESTIONS = (

@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # also when it is 
 from benchmarks.asking import QUESTIONS
 from benchmarks.command_line import parse_with_server
 from benchmarks.report import machine, print_json, table
-from utils.conversation.messages import FloatAudio
+from utils.audio.samples import FloatAudio
 from utils.models.bundled_voice import BundledVoice
 from utils.models.devices import resolve_device
 from utils.options.server import ServerOptions, read_server_options

@@ -42,11 +42,11 @@ from tests.loudspeaker import STORY, Loudspeaker
 from tests.server_process import ServerProcess
 from tests.sound_card import Echo, SoundCard
 from tests.spoken import words
+from utils.audio.samples import FloatAudio
 from utils.audio.wire import encode, to_pcm
 from utils.client.echo.cancellation import EchoCancellation
 from utils.client.echo.sound_blocks import SoundBlock
 from utils.client.echo.webrtc import RATE, load_canceller
-from utils.conversation.messages import FloatAudio
 from utils.models.bundled_voice import BundledVoice
 
 REPLIES = (

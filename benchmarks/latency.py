@@ -8,8 +8,8 @@ with a microphone does; listens with a clock. Prints a table for each and what s
 with one JSON line. What it measures:
 
     voice to voice      last audible sample of the question spoken → first audible sample of the reply received
-    silence window …    the server's own account of the turn, see utils/metrics/figures.py; with speculation the stages run
-                        within the window
+    silence window …    the server's own account of the turn, see utils/metrics/figures.py; with speculation the
+                        stages run within the window
     between stages      of that account, what passed in queues and threads and at the socket
     quiet start         of the reply: from its first sample to its first audible one
     outside             voice to voice, less the server's account and the quiet start: the sockets, the microphone's

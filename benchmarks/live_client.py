@@ -14,8 +14,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from utils.audio.samples import FloatAudio
 from utils.audio.wire import REPLY_RATE, PcmDecoder, encode, to_pcm
-from utils.conversation.messages import FloatAudio
 
 RATE = 16_000
 BLOCK = 512  # samples: 32 ms

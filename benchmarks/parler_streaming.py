@@ -34,7 +34,7 @@ from handlers.parler.checkpoint import Checkpoint
 from handlers.parler.chunks import LEAST
 from handlers.parler.speech import ParlerSpeech
 from handlers.parler.streaming import SpeechStreamer
-from utils.conversation.messages import FloatAudio
+from utils.audio.samples import FloatAudio
 from utils.system.cpu_threads import let_waiting_threads_sleep
 from utils.system.engine_thread import Abandoned, always
 

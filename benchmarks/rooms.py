@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from utils.conversation.messages import FloatAudio
+from utils.audio.samples import FloatAudio
 
 REVERBERATION_S = 0.15  # until it has fallen by 60 dB: a furnished room, heard from near
 DIRECT = 10.0  # how much louder the direct sound is than the reverberation's first samples: 20 dB

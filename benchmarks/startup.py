@@ -33,9 +33,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # also when it is 
 from benchmarks.command_line import parse_with_server
 from benchmarks.live_client import RATE, LiveClient, first_audible
 from benchmarks.report import machine, print_json, table
+from utils.audio.samples import FloatAudio
 from utils.audio.wire import SAMPLE_BYTES
 from utils.client.devices.wav_files import WavWriter
-from utils.conversation.messages import FloatAudio
 from utils.models.bundled_voice import BundledVoice
 from utils.system.local_server import ROOT, LocalServer, free_ports
 

@@ -30,7 +30,7 @@ import numpy as np
 
 from benchmarks.asking import QUESTIONS
 from benchmarks.report import machine, print_json, table
-from utils.conversation.messages import FloatAudio
+from utils.audio.samples import FloatAudio
 from utils.models.bundled_voice import BundledVoice
 from utils.system.cpu_threads import let_waiting_threads_sleep
 from utils.system.engine_thread import EngineThread, always

@@ -35,7 +35,7 @@ from handlers.vad.loudness import Loudness
 from handlers.vad.segmentation import Paused, Resumed, Segmenter, Stopped
 from handlers.vad.silero import FRAME_MS, STT_RATE, SileroModel
 from handlers.vad.smart_turn import SmartTurn
-from utils.conversation.messages import FloatAudio
+from utils.audio.samples import FloatAudio
 from utils.models.bundled_voice import BundledVoice
 
 WHOLE = (

@@ -22,11 +22,9 @@ from typing import Any, ClassVar
 from utils.conversation.context import Context
 from utils.conversation.messages import Message, ReplyEnd, Shutdown, attempt_of
 from utils.conversation.queue import StageQueue
-from utils.system.engine_thread import EngineThread
+from utils.system.engine_thread import EngineThread, Live
 
 logger = logging.getLogger(__name__)
-
-Live = Callable[[], bool]
 
 
 class BaseHandler(ABC):

@@ -14,10 +14,12 @@ from typing import Protocol
 
 import numpy as np
 
-from handlers.base import BaseHandler, Live
+from handlers.base import BaseHandler
 from utils.audio.quiet_start import QuietStart
+from utils.audio.samples import PcmAudio
 from utils.audio.wire import REPLY_RATE
-from utils.conversation.messages import Message, PcmAudio, ReplyAudio, Sentence
+from utils.conversation.messages import Message, ReplyAudio, Sentence
+from utils.system.engine_thread import Live
 
 BLOCK = REPLY_RATE // 5  # samples of a message: 0.2 s, for between two messages a reply can be cancelled
 AHEAD = 2 * REPLY_RATE  # samples that may wait to be taken: a paused listener's sentence is not made to its end

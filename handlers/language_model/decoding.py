@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from transformers import GenerationConfig
 
-from handlers.base import Live
 from handlers.language_model.llama_step import KeyValueBuffers
+from utils.system.engine_thread import Live
 
 # What of a checkpoint's or the user's settings changes nothing while no sampling, or no beams, are asked for.
 WITHOUT_EFFECT = {

@@ -12,7 +12,6 @@ from typing import Any
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, StaticCache, TextStreamer
 
-from handlers.base import Live
 from handlers.compilation import Compilation, usable_mode
 from handlers.language_model.chat_template import ChatTemplate
 from handlers.language_model.decoding import Reader, is_plain_greedy
@@ -26,10 +25,11 @@ from handlers.language_model.prompt_cache import (
     keep_read_tokens,
 )
 from handlers.language_model.quantization import quantize_linears
-from handlers.stale import StaleCriteria, StepThreads, sampling_options
+from handlers.language_model.steps import StepThreads, sampling_options
+from handlers.stale import StaleCriteria
 from utils.models.bundled import resolve_model
 from utils.models.devices import resolve_dtype
-from utils.system.engine_thread import Emit, EngineThread, always
+from utils.system.engine_thread import Emit, EngineThread, Live, always
 from utils.turns.chat import Chat
 
 logger = logging.getLogger(__name__)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from handlers.base import BaseHandler, Live
+from handlers.base import BaseHandler
 from handlers.language_model.engine import LanguageModelEngine
 from utils.conversation.messages import Message, ReplyEnd, Sentence, SpeechStarted, Transcript, WordsSoFar
+from utils.system.engine_thread import Live
 from utils.text.reply_pieces import Piece, ReplyPieces
 from utils.text.speakable_text import SpeakableText
 

@@ -70,7 +70,7 @@ class KeyValueBuffers(DynamicCache):
 
 
 class LlamaStep:
-    """The forward pass of a LlamaForCausalLM over its own weights, dense or from `handlers.language_model.quantization`."""
+    """The forward pass of a LlamaForCausalLM over its own weights, dense or quantized (`quantization.py`)."""
 
     def __init__(self, model: Any) -> None:
         """Raises ValueError for what it does not know: other projections, biases."""

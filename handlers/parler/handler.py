@@ -12,18 +12,17 @@ from typing import Any
 
 import numpy as np
 
-from handlers.base import Live
 from handlers.compilation import usable_mode
 from handlers.parler.checkpoint import Checkpoint
 from handlers.parler.speech import ParlerSpeech
 from handlers.parler.streaming import SpeechStreamer
 from handlers.tts import AHEAD, TTSHandler
 from utils.audio.resampling import StreamResampler
+from utils.audio.samples import PcmAudio
 from utils.audio.wire import REPLY_RATE, to_pcm
-from utils.conversation.messages import PcmAudio
 from utils.models.bundled import resolve_model
 from utils.models.devices import resolve_dtype
-from utils.system.engine_thread import Emit, EngineThread
+from utils.system.engine_thread import Emit, EngineThread, Live
 from utils.text.spelled_text import spell
 from utils.text.spoken_parts import split_long
 

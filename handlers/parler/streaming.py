@@ -15,7 +15,7 @@ from handlers.parler.chunks import ChunkRule, Costs
 from handlers.parler.decoder import Cross
 from handlers.parler.delay_pattern import Frame
 from handlers.parler.speech import ParlerSpeech
-from utils.conversation.messages import FloatAudio
+from utils.audio.samples import FloatAudio
 from utils.system.engine_thread import Abandoned, Live
 
 logger = logging.getLogger(__name__)

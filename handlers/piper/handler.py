@@ -9,14 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from handlers.base import Live
 from handlers.piper.voice import Voice
 from handlers.tts import AHEAD, TTSHandler
 from utils.audio.resampling import StreamResampler
+from utils.audio.samples import PcmAudio
 from utils.audio.wire import REPLY_RATE, to_pcm
-from utils.conversation.messages import PcmAudio
 from utils.models.bundled import resolve_model
-from utils.system.engine_thread import Emit, EngineThread
+from utils.system.engine_thread import Emit, EngineThread, Live
 from utils.system.privacy import report_nothing
 
 logger = logging.getLogger(__name__)

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from handlers.piper.onnx_halves import NotDivisible, divide
-from utils.conversation.messages import FloatAudio
+from utils.audio.samples import FloatAudio
 
 logger = logging.getLogger(__name__)
 

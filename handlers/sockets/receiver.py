@@ -8,9 +8,10 @@ import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from handlers.base import BaseHandler, Live
+from handlers.base import BaseHandler
 from utils.audio.wire import PcmDecoder
 from utils.conversation.messages import ConversationStarted, InputAudio, InputEnded, InputGap, Message
+from utils.system.engine_thread import Live
 
 logger = logging.getLogger(__name__)
 

@@ -8,10 +8,11 @@ import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from handlers.base import BaseHandler, Live
+from handlers.base import BaseHandler
 from handlers.sockets.pacing import Pacer
 from utils.audio.wire import REPLY_RATE, SAMPLE_BYTES, encode, padding
 from utils.conversation.messages import InputEnded, Message, ReplyAudio, ReplyEnd
+from utils.system.engine_thread import Live
 
 logger = logging.getLogger(__name__)
 

@@ -1,6 +1,6 @@
 """Has what the user said so far transcribed ahead of a pause: the VAD is sure of that only a tenth of a second later.
 
-Where the pause comes and no sound has followed, the words are known by then (`utils.conversation.messages.SpeechSoFar`). Where the
+Where the pause comes and no sound has followed, the words are known by then (`messages.SpeechSoFar`). Where the
 speech goes on, they are a draft of what comes next. Cut off at the first quiet frame and at the VAD's pause, 111
 recordings of the bundled voice (clean, noisy, fast, slow, short words, long turns) gave tiny.en the same words in 108
 and others, neither more often right, in 3; the first was 96 ms earlier in the median.

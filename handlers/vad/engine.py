@@ -8,14 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from handlers.base import Live
 from handlers.vad.segmentation import Segmenter
 from handlers.vad.silero import FRAME_MS, STT_RATE, SileroModel
 from handlers.vad.smart_turn import SmartTurn
 from handlers.vad.speculation import Speculation
-from utils.conversation.messages import FloatAudio
+from utils.audio.samples import FloatAudio
 from utils.models.bundled_errors import BundledWheelMissing
-from utils.system.engine_thread import EngineThread
+from utils.system.engine_thread import EngineThread, Live
 
 logger = logging.getLogger(__name__)
 

@@ -1,9 +1,9 @@
 """Voice activity detection and the ends of turns: from the microphone's audio to whole utterances.
 
-What the probabilities mean is decided in `handlers.vad.segmentation`, whether a turn is over by `handlers.vad.smart_turn` too.
-A sound over a reply holds it at once; what follows is settled in `utils.turns.turns`. An attempt at answering begins in the
-first short pause already (speculation), so that the reply is under way when the turn is found to be over; and where the
-sound is gone, what was said so far is transcribed ahead, before it is sure that this is a pause.
+What the probabilities mean is decided in `segmentation.py`, whether a turn is over by `smart_turn.py` too.
+A sound over a reply holds it at once; what follows is settled in `utils.turns.turns`. An attempt at answering begins in
+the first short pause already (speculation), so that the reply is under way when the turn is found to be over; and where
+the sound is gone, what was said so far is transcribed ahead, before it is sure that this is a pause.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from handlers.base import BaseHandler, Live
+from handlers.base import BaseHandler
 from handlers.vad.ahead import AheadOfPauses
 from handlers.vad.engine import LONGEST_PART_S, VADEngine
 from handlers.vad.loudness import Loudness
@@ -23,16 +23,9 @@ from handlers.vad.segmentation import Dismissed, Onset, Paused, Resumed, SpeechE
 from handlers.vad.silero import FRAME_MS
 from handlers.vad.smart_turn import WINDOW_S
 from handlers.vad.turn_audio import STT_RATE, TurnAudio
-from utils.conversation.messages import (
-    FloatAudio,
-    InputAudio,
-    InputEnded,
-    InputGap,
-    Message,
-    SpeechPart,
-    SpeechStarted,
-    Utterance,
-)
+from utils.audio.samples import FloatAudio
+from utils.conversation.messages import InputAudio, InputEnded, InputGap, Message, SpeechPart, SpeechStarted, Utterance
+from utils.system.engine_thread import Live
 from utils.turns.turns import Speech
 
 logger = logging.getLogger(__name__)

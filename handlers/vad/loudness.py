@@ -11,7 +11,7 @@ from collections import deque
 
 import numpy as np
 
-from utils.conversation.messages import FloatAudio
+from utils.audio.samples import FloatAudio
 
 SPEECH_S = 2.0  # the loudest frame of so long is the level of the speech
 NOISE_S = 5.0  # the quietest frame of so long is that of the room

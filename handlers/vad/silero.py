@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from handlers.vad.turn_audio import STT_RATE as STT_RATE
-from utils.conversation.messages import FloatAudio
+from utils.audio.samples import FloatAudio
 from utils.system.privacy import report_nothing
 
 FRAME_MS = 32

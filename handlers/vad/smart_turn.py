@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from utils.conversation.messages import FloatAudio
+from utils.audio.samples import FloatAudio
 from utils.models.bundled import resolve_model
 from utils.system.privacy import report_nothing
 

@@ -6,7 +6,7 @@ from collections import deque
 
 import numpy as np
 
-from utils.conversation.messages import FloatAudio
+from utils.audio.samples import FloatAudio
 
 
 class AudioTimeline:

@@ -10,7 +10,7 @@ import numpy as np
 from handlers.vad.segmentation import Paused, Split, Stopped
 from handlers.vad.timeline import AudioTimeline
 from utils.audio.resampling import resample
-from utils.conversation.messages import FloatAudio
+from utils.audio.samples import FloatAudio
 
 STT_RATE = 16_000  # Hz: what Whisper and smart-turn hear
 LONGEST_GAP_S = 1.0  # of the silence between the pieces of one turn, so much is kept

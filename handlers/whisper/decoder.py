@@ -16,8 +16,8 @@ from typing import Any
 import torch
 from torch.nn.functional import scaled_dot_product_attention
 
-from handlers.base import Live
 from handlers.whisper.encoder import heads, stop_unless
+from utils.system.engine_thread import Live
 
 # A pass over many positions rounds otherwise than one over a single position. A draft's token counts as confirmed where
 # it leads by more than that can shift it, else it is decided in a pass of its own.
@@ -203,7 +203,7 @@ def _attend(
 
 @contextlib.contextmanager
 def _fewer_threads(device: torch.device) -> Iterator[None]:
-    """Half of them for steps of one token on a CPU, as for the language model's: see `handlers.stale`.
+    """Half of them for steps of one token on a CPU, as for the language model's: see `handlers.language_model.steps`.
 
     tiny.en in bfloat16 on two cores: 10 ms a step on one thread, 6 on two; with the cores busy, 10 and 25.
     """

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch.nn.functional import gelu, pad, scaled_dot_product_attention
 
-from handlers.base import Live
+from utils.system.engine_thread import Live
 
 LEVEL_STEP = 0.125  # of the log-mel features; 5 dB
 LEVELS_KEPT = 4  # tiny.en: 10 MB each

@@ -29,17 +29,16 @@ import numpy as np
 import torch
 from transformers import EncoderDecoderCache, WhisperForConditionalGeneration, WhisperProcessor
 
-from handlers.base import Live
 from handlers.compilation import Compilation, usable_mode
 from handlers.stale import StaleCriteria
 from handlers.whisper.decoder import Decoded, GreedyDecoder, Prompt
 from handlers.whisper.encoder import WindowEncoder
 from handlers.whisper.guard import repeats, too_many
 from handlers.whisper.options import generation_options, is_multilingual, is_plain, languages
-from utils.conversation.messages import FloatAudio
+from utils.audio.samples import FloatAudio
 from utils.models.bundled import resolve_model
 from utils.models.devices import resolve_dtype
-from utils.system.engine_thread import EngineThread, always
+from utils.system.engine_thread import EngineThread, Live, always
 
 logger = logging.getLogger(__name__)
 

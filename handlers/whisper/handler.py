@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 
-from handlers.base import BaseHandler, Live
+from handlers.base import BaseHandler
 from handlers.whisper.engine import RATE, Draft, WhisperEngine
 from utils.conversation.messages import Message, SpeechPart, SpeechSoFar, Transcript, Utterance, WordsSoFar
+from utils.system.engine_thread import Live
 from utils.turns.interruptions import same_words
 
 logger = logging.getLogger(__name__)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from handlers.stale import StepThreads, sampling_options
+from handlers.language_model.steps import StepThreads, sampling_options
 from utils.system.engine_thread import EngineThread
 
 

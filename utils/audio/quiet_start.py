@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from utils.audio.samples import PcmAudio
 from utils.audio.wire import FULL_SCALE, REPLY_RATE
-from utils.conversation.messages import PcmAudio
 
 # -60 dBFS. The bundled voice's silence is at -90, and an "h", "f" or "th" rises from -80 to this in at most 10 ms.
 AUDIBLE = FULL_SCALE / 1_000

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import soxr
 
-from utils.conversation.messages import FloatAudio
+from utils.audio.samples import FloatAudio
 
 
 class StreamResampler:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from utils.conversation.messages import FloatAudio
+from utils.audio.samples import FloatAudio
 
 ZERO_CROSSINGS = 32  # of the sinc, on either side: with this window, flat up to 0.9 of the lower Nyquist frequency
 KAISER_BETA = 9.0  # sidelobes below -90 dB, under the noise of 16-bit samples' usual dither

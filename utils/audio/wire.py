@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from utils.conversation.messages import FloatAudio, PcmAudio
+from utils.audio.samples import FloatAudio, PcmAudio
 
 SAMPLE_BYTES = 2
 REPLY_RATE = 44_100  # Hz, whatever the TTS makes

@@ -13,11 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
-
-FloatAudio: TypeAlias = NDArray[np.float32]
-PcmAudio: TypeAlias = NDArray[np.int16]
+from utils.audio.samples import FloatAudio, PcmAudio
 
 
 @dataclass(frozen=True)
@@ -64,8 +60,8 @@ class SpeechStarted:
 class SpeechSoFar:
     """The beginning of what may become an `Utterance`, to be transcribed ahead. It belongs to no attempt.
 
-    number: of `utils.turns.hearing_ahead.HearingAhead`, which says whether it is still wanted. audio: float32 [n], mono,
-    16 kHz.
+    number: of `utils.turns.hearing_ahead.HearingAhead`, which says whether it is still wanted.
+    audio: float32 [n], mono, 16 kHz.
     """
 
     number: int
@@ -86,22 +82,25 @@ class SpeechPart:
 
 @dataclass(frozen=True, eq=False)
 class Utterance:
-    """What the user said since the last `SpeechPart` of this turn, up to the end of the turn.
-
-    audio: float32 [n], mono, 16 kHz. last_voiced_at: when the voice was last heard (`handlers.vad.turn_audio.TurnAudio`),
-    seconds on the conversation's clock. early: the turn is not over
-    yet, and this may prove not to have been its end. first_voiced_at: where the turn's first voiced frame begins,
-    seconds on the same clock. so_far: the number of the `SpeechSoFar` after which all was quiet, so that it has the
-    same words; None where there is none.
-    """
+    """What the user said since the last `SpeechPart` of this turn, up to the end of the turn."""
 
     attempt: int
     turn: int
+
     audio: FloatAudio
+    """float32 [n], mono, 16 kHz."""
+
     last_voiced_at: float
+    """When the voice was last heard (`handlers/vad/turn_audio.py`): seconds on the conversation's clock."""
+
     early: bool = False
+    """The turn is not over yet, and this may prove not to have been its end."""
+
     first_voiced_at: float | None = None
+    """Where the turn's first voiced frame begins: seconds on the same clock."""
+
     so_far: int | None = None
+    """The number of the `SpeechSoFar` after which all was quiet, so that it has the same words; None: there is none."""
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,8 @@ import sys
 import threading
 from typing import TextIO
 
+from utils.text.one_line import one_line
+
 logger = logging.getLogger(__name__)
 
 
@@ -46,8 +48,3 @@ class TranscriptOutput:
 def _writable(line: str, encoding: str | None) -> str:
     """The line with `?` for what this encoding (Latin-1, a Windows code page) doesn't have. None: it has everything."""
     return line if encoding is None else line.encode(encoding, "replace").decode(encoding)
-
-
-def one_line(text: str) -> str:
-    """The text with every run of white space, line breaks too, as one space."""
-    return " ".join(text.split())

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from utils.conversation.transcript import one_line
 from utils.models.hub import looks_like_path, of_hub
+from utils.text.one_line import one_line
 
 BUNDLED_HINT = "without a hub, run with configs/bundled.json or give a local folder"
 GATED = "the model is gated: accept its licence on the hub, then set HF_TOKEN to a token of your account"

@@ -10,7 +10,8 @@ of SmolLM2 in 4 bits, milliseconds on two cores, beside two other pools:
     quiet cores         22         16
     one core busy       19         27
 
-Steps of one token, whose operations are the shortest, run on fewer threads: `handlers.stale.StepThreads`.
+Steps of one token, whose operations are the shortest, run on fewer threads:
+`handlers.language_model.steps.StepThreads`.
 """
 
 from __future__ import annotations

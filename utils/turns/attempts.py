@@ -1,4 +1,4 @@
-"""What an attempt at answering is: its states, how it can end, and what new speech means for it. See `utils.turns.turns`."""
+"""What an attempt at answering is: its states, how it can end, and what new speech means for it. See `turns.py`."""
 
 from __future__ import annotations
 

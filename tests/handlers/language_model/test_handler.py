@@ -13,7 +13,7 @@ from handlers.language_model.decoding import is_plain_greedy
 from handlers.language_model.engine import LanguageModelEngine
 from handlers.language_model.handler import LanguageModelHandler
 from handlers.language_model.handler import handler as language_model
-from handlers.stale import sampling_options
+from handlers.language_model.steps import sampling_options
 from tests.fakes import RunningStage, Surroundings
 from tests.lm_checkpoint import build_checkpoint
 from utils.conversation.messages import ReplyAudio, ReplyEnd, Sentence, SpeechStarted, Transcript, WordsSoFar

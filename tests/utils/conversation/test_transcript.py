@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from utils.conversation.transcript import TranscriptOutput, one_line
+from utils.conversation.transcript import TranscriptOutput
 from utils.system.local_server import ROOT
+from utils.text.one_line import one_line
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from utils.audio.samples import FloatAudio
 from utils.audio.sinc_resampler import SincResampler
 from utils.audio.wire import FULL_SCALE, encode, to_pcm
 from utils.client.devices.capture_buffer import CaptureBuffer
@@ -22,7 +23,6 @@ from utils.client.devices.playback_buffer import SAMPLE_BYTES, PlaybackBuffer
 from utils.client.echo.cancellation import EchoCancellation
 from utils.client.echo.sound_blocks import SoundBlock
 from utils.client.errors import SoundError
-from utils.conversation.messages import FloatAudio
 
 MOST_PLAYBACK_S = 300  # a server that doesn't pace sends a whole reply at once; then its socket has to wait
 MOST_CAPTURE_S = 10.0  # when the network stalls for longer, the oldest words are lost

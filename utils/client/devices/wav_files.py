@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
+from utils.audio.samples import FloatAudio
 from utils.client.errors import WavError
-from utils.conversation.messages import FloatAudio
 
 PCM, IEEE_FLOAT, EXTENSIBLE = 1, 3, 0xFFFE
 SAMPLE_BYTES = 2

@@ -9,11 +9,11 @@ from typing import Protocol
 
 import numpy as np
 
+from utils.audio.samples import FloatAudio
 from utils.audio.wire import FULL_SCALE, encode, to_pcm
 from utils.client.echo.far_end import FarEnd
 from utils.client.echo.residue import ResidueGate
 from utils.client.echo.sound_blocks import JoinedBlocks, SoundBlock
-from utils.conversation.messages import FloatAudio
 
 FRAME_S = 0.01  # what a canceller takes at once
 # The canceller looks for the echo from the delay on that it is told. Told 200 ms too little it cancels as well as ever,

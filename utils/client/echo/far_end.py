@@ -14,7 +14,7 @@ from collections import deque
 
 import numpy as np
 
-from utils.conversation.messages import FloatAudio
+from utils.audio.samples import FloatAudio
 
 RESERVE_S = 0.01  # what is left in the queue at its emptiest, so that it does not run out at every hitch
 # So much at most, where the echo takes long enough that the reference still comes ahead of it; sound systems are wrong

@@ -6,7 +6,7 @@ from collections import deque
 
 import numpy as np
 
-from utils.conversation.messages import FloatAudio
+from utils.audio.samples import FloatAudio
 
 FRAMES = 3  # of 10 ms: shorter than the shortest sound of a word, longer than a closure within one
 # Where so much was taken out, nothing but echo was there: a voice over the assistant's loses 1 to 3 dB on average. In

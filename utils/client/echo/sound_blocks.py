@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from utils.audio.samples import FloatAudio
 from utils.audio.sinc_resampler import SincResampler
 from utils.audio.wire import FULL_SCALE
-from utils.conversation.messages import FloatAudio
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,14 @@
+"""What sound is between the stages: arrays of samples, mono."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatAudio: TypeAlias = NDArray[np.float32]
+"""Samples in -1..1, [n]."""
+
+PcmAudio: TypeAlias = NDArray[np.int16]
+"""Samples as the wire carries them, [n]."""
