@@ -7,7 +7,7 @@ steps       runs the steps: eagerly, compiled, or as a CUDA graph
 voice       what depends on the description alone, kept
 sampling    chooses ids as Transformers would
 delay_pattern  how codebooks lag behind each other, and when an utterance is over
-generation  a batch of utterances on its way, which may be left between two steps
+batch       a batch of utterances on its way, which may be left between two steps
 codec       frames become samples, as they come (codec_layers: the layers that remember)
 chunks      how large the next chunk of audio may be
 streaming   an utterance as a stream of chunks

@@ -17,11 +17,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from handlers.parler.batch import Generation, Utterance
 from handlers.parler.checkpoint import Checkpoint
 from handlers.parler.codec import Codec
 from handlers.parler.decoder import Cross, Decoder
 from handlers.parler.delay_pattern import Frame
-from handlers.parler.generation import Generation, Utterance
 from handlers.parler.sampling import unsupported
 from handlers.parler.steps import EagerSteps, FixedSteps
 from handlers.parler.voice import Voices

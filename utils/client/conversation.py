@@ -47,7 +47,7 @@ class Sink(Protocol):
         """Nothing more comes in this conversation."""
 
 
-class Conversation:
+class ClientConversation:
     """start → ended → stop → join. An exception of the source or the sink ends it and is raised by `join`."""
 
     def __init__(self, connection: ServerConnection, source: Source, sink: Sink) -> None:

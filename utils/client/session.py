@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from utils.client.backoff import Backoff
 from utils.client.connection import ServerAddress, ServerConnection, Stop, connect, wait_or_stop
-from utils.client.conversation import Conversation, Sink, Source
+from utils.client.conversation import ClientConversation, Sink, Source
 from utils.client.errors import ServerUnavailable
 from utils.client.state import ConversationState
 from utils.client.status import StatusLine
@@ -102,7 +102,7 @@ class ClientSession:
             self._pause(reason, delay)
 
     def _converse(self, connection: ServerConnection) -> Outcome:
-        conversation = Conversation(connection, self._source, self._sink)
+        conversation = ClientConversation(connection, self._source, self._sink)
         state = ConversationState(self._clock)
         started = self._clock()
         conversation.start()

@@ -10,7 +10,7 @@ import pytest
 from tests.fake_server import FakeServer
 from tests.fakes_client import FakeSink, FakeSource, FakeStop
 from utils.client.connection import ServerAddress, ServerConnection, connect
-from utils.client.conversation import Conversation
+from utils.client.conversation import ClientConversation
 
 
 @pytest.fixture
@@ -21,13 +21,13 @@ def pair():
         connection.close()
 
 
-def begin(connection: ServerConnection, source: FakeSource, sink: FakeSink) -> Conversation:
-    conversation = Conversation(connection, source, sink)
+def begin(connection: ServerConnection, source: FakeSource, sink: FakeSink) -> ClientConversation:
+    conversation = ClientConversation(connection, source, sink)
     conversation.start()
     return conversation
 
 
-def end(conversation: Conversation) -> None:
+def end(conversation: ClientConversation) -> None:
     assert conversation.ended.wait(10)
     conversation.stop()
     conversation.join()
