@@ -8,8 +8,8 @@ SHELL := /bin/sh
 CONFIG ?= configs/bundled.json
 PY := .venv/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check --no-input
-FIND_PYTHON = for python in $(PYTHON) python3 python3.13 python3.12 python3.11 python3.10; do \
-	if $$python -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; then \
+FIND_PYTHON = for python in $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11; do \
+	if $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' 2>/dev/null; then \
 	echo $$python; exit 0; fi; done; exit 1
 
 .PHONY: demo talk test check install models portaudio pulseaudio compiler clean
@@ -36,7 +36,7 @@ models: .venv/.bundled
 
 # Each stamp is older than its requirements after a pull that changes them, and is then made anew.
 .venv/bin/python:
-	@python=`$(FIND_PYTHON)` || { echo "no Python 3.10-3.13 found: install one, or name it: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)" >&2; exit 1; }; \
+	@python=`$(FIND_PYTHON)` || { echo "no Python 3.11-3.14 found: install one, or name it: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)" >&2; exit 1; }; \
 	echo "making .venv with $$python"; \
 	$$python -m venv .venv || { rm -rf .venv; echo "python's venv module is missing: apt install python3-venv" >&2; exit 1; }
 
