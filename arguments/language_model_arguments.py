@@ -36,14 +36,14 @@ class LanguageModelHandlerArguments:
     lm_torch_dtype: str = field(
         default="auto",
         metadata={
-            "help": "Number format. auto is float16 on cuda and mps, bfloat16 on a CPU that computes in it, else float32.",
+            "help": "Number format. auto: float16 on cuda and mps, bfloat16 on CPUs that compute in it, else float32.",
             "choices": ("auto", "float32", "float16", "bfloat16"),
         },
     )
     lm_compile_mode: str | None = field(
         default=None,
         metadata={
-            "help": "The torch.compile mode of the step that makes a token. On a CPU every mode but none works as default.",
+            "help": "torch.compile mode of the step that makes a token. On a CPU every mode but none works as default.",
             "choices": (None, "default", "reduce-overhead", "max-autotune"),
         },
     )

@@ -36,7 +36,7 @@ class WhisperSTTHandlerArguments:
     stt_torch_dtype: str = field(
         default="auto",
         metadata={
-            "help": "Number format. auto is float16 on cuda and mps, bfloat16 on a CPU that computes in it, else float32.",
+            "help": "Number format. auto: float16 on cuda and mps, bfloat16 on CPUs that compute in it, else float32.",
             "choices": ("auto", "float32", "float16", "bfloat16"),
         },
     )
@@ -65,7 +65,7 @@ class WhisperSTTHandlerArguments:
     stt_window_s: float = field(
         default=30.0,
         metadata={
-            "help": "How many seconds the encoder reads, where the utterance is shorter. Less than 30 is faster on a CPU. "
+            "help": "How many seconds the encoder reads if the utterance is shorter. Less than 30 is faster on a CPU. "
             "Only tiny.en was measured.",
             "min": 1.0,
             "max": 30.0,

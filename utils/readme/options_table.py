@@ -1,4 +1,4 @@
-"""Every option of server and client in tables, for README.md (`python -m utils.readme.parts`)."""
+"""Every option of server and client in tables, for docs/options.md (`python -m utils.readme.parts`)."""
 
 from __future__ import annotations
 
