@@ -41,7 +41,7 @@ class ServerArguments:
     metrics_host: str = field(
         default="localhost",
         metadata={
-            "help": "The address on which Prometheus is listened for. 0.0.0.0 is every address.",
+            "help": "The address to listen on for Prometheus. 0.0.0.0 is every address.",
             "pattern": r"\S+",
             "pattern_help": "a host name or an address",
         },

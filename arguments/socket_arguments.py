@@ -12,7 +12,7 @@ class SocketArguments:
     recv_host: str = field(
         default="localhost",
         metadata={
-            "help": "The address on which microphones are listened for. 0.0.0.0 is every address.",
+            "help": "The address to listen on for microphones. 0.0.0.0 is every address.",
             "pattern": r"\S+",
             "pattern_help": "a host name or an address",
         },
@@ -23,7 +23,7 @@ class SocketArguments:
     send_host: str = field(
         default="localhost",
         metadata={
-            "help": "The address on which speakers are listened for. 0.0.0.0 is every address.",
+            "help": "The address to listen on for speakers. 0.0.0.0 is every address.",
             "pattern": r"\S+",
             "pattern_help": "a host name or an address",
         },
