@@ -17,8 +17,8 @@ from utils.client.echo.sound_blocks import JoinedBlocks, SoundBlock
 
 FRAME_S = 0.01  # the length of the frames that a canceller takes
 # The canceller is told a delay, and looks for the echo after it. If the delay is 200 ms too short, it cancels as well
-# as ever. If it is 40 ms too long, it cancels 22 dB instead of 60. Sound systems are wrong by tens of milliseconds, so the
-# canceller is told a shorter one.
+# as ever. If it is 40 ms too long, it cancels 22 dB instead of 60. Sound systems are wrong by tens of milliseconds, so
+# the canceller is told a shorter one.
 TOLD_LESS_MS = 60
 MOST_DELAY_MS = 400
 RECENT_S = 0.5  # where capturing begins, sound that was played longer ago is of no use
