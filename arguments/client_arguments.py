@@ -12,35 +12,46 @@ RATES = {"min": 4_000, "max": 192_000}
 class ClientArguments:
     """Client: where the server is, and what it hears and speaks with on this machine."""
 
-    host: str = field(default="localhost", metadata={"help": "The machine the server runs on: a name or an address."})
+    host: str = field(
+        default="localhost", metadata={"help": "The machine that the server runs on: a name or an address."}
+    )
     send_port: int = field(
         default=12_345,
-        metadata={"help": "The server's port that takes the microphone (--recv_port of the server).", **PORTS},
+        metadata={"help": "The server's port that receives the microphone (the server's --recv_port).", **PORTS},
     )
     recv_port: int = field(
         default=12_346,
-        metadata={"help": "The server's port that gives the reply (--send_port of the server).", **PORTS},
+        metadata={"help": "The server's port that sends the reply (the server's --send_port).", **PORTS},
     )
     send_rate: int = field(
         default=16_000,
-        metadata={"help": "Sample rate of what is sent, Hz: the server's --sample_rate, 16000 or 8000.", **RATES},
+        metadata={
+            "help": "Sample rate of the audio that is sent, in Hz: the server's --sample_rate, 16000 or 8000.",
+            **RATES,
+        },
     )
-    recv_rate: int = field(default=44_100, metadata={"help": "Sample rate of what is received, Hz.", **RATES})
+    recv_rate: int = field(
+        default=44_100, metadata={"help": "Sample rate of the audio that is received, in Hz.", **RATES}
+    )
     list_play_chunk_size: int = field(
         default=1_024,
         metadata={
-            "help": "Samples the sound card takes or gives at once. Fewer answer sooner, more are safer from gaps.",
+            "help": "Samples that the sound card moves at a time. Fewer mean less delay, more mean fewer gaps.",
             "min": 16,
             "max": 65_536,
         },
     )
     input: str | None = field(
         default=None,
-        metadata={"help": "A WAV file to send in real time instead of a microphone. The client ends after the answer."},
+        metadata={
+            "help": "A WAV file that is sent in real time instead of the microphone. The client ends after the answer."
+        },
     )
     output: str | None = field(
         default=None,
-        metadata={"help": "A WAV file to write the reply to instead of playing it. One conversation only."},
+        metadata={
+            "help": "A WAV file that takes the reply instead of the speaker. The client ends after one conversation."
+        },
     )
     input_device: str | None = field(
         default=None, metadata={"help": "The microphone: its number in --list_devices, or a part of its name."}
@@ -52,22 +63,22 @@ class ClientArguments:
     echo_cancellation: str = field(
         default="auto",
         metadata={
-            "help": "Take the reply out of what the microphone hears of it, so that you can interrupt: auto where "
-            "livekit is installed, on or not at all, or off, for headphones.",
+            "help": "Remove the assistant's voice from what the microphone hears, so that you can interrupt it. "
+            "auto: only where livekit is installed. on: end with an error where it is missing. off: for headphones.",
             "choices": ("auto", "on", "off"),
         },
     )
     mute_while_playing: bool | None = field(
         default=None,
         metadata={
-            "help": "Send nothing while a reply plays; none: only where the echo should be cancelled and can't be."
+            "help": "Send nothing while a reply plays. none: only where the echo should be cancelled and can't be."
         },
     )
     connect_timeout_s: float = field(
         default=30.0,
         metadata={
-            "help": "With --input or --output: seconds to wait for a server that is not there yet or busy. "
-            "Otherwise the client tries for ever.",
+            "help": "With --input or --output: how many seconds to wait for a server that is missing or busy. "
+            "Without them the client waits for ever.",
             "min": 0.0,
         },
     )

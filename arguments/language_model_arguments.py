@@ -20,7 +20,7 @@ class LanguageModelHandlerArguments:
     lm_model_name: str = field(
         default="microsoft/Phi-3-mini-4k-instruct",
         metadata={
-            "help": "Any instruct model: of the hub, a folder, or bundled:smollm2-135m-instruct.",
+            "help": "Any instruct model: its name on the Hugging Face hub, a folder, or bundled:smollm2-135m-instruct.",
             "pattern": r"\S.*",
             "pattern_help": "the name of a model",
         },
@@ -28,7 +28,7 @@ class LanguageModelHandlerArguments:
     lm_device: str | None = field(
         default=None,
         metadata={
-            "help": "Overrides --device for this part.",
+            "help": "The device of this part, instead of --device.",
             "pattern": r"auto|cpu|cuda(:\d+)?|mps",
             "pattern_help": "auto, cpu, cuda, cuda:N or mps",
         },
@@ -36,42 +36,50 @@ class LanguageModelHandlerArguments:
     lm_torch_dtype: str = field(
         default="auto",
         metadata={
-            "help": "auto is float16 on cuda and mps, bfloat16 on a CPU that computes in it, else float32.",
+            "help": "Number format. auto: float16 on cuda and mps, bfloat16 on CPUs that compute in it, else float32.",
             "choices": ("auto", "float32", "float16", "bfloat16"),
         },
     )
     lm_compile_mode: str | None = field(
         default=None,
         metadata={
-            "help": "torch.compile mode of the step that makes a token; on a CPU all are default.",
+            "help": "torch.compile mode of the step that makes a token. On a CPU every mode but none works as default.",
             "choices": (None, "default", "reduce-overhead", "max-autotune"),
         },
     )
     lm_quantize: str | None = field(
         default=None,
         metadata={
-            "help": "Fewer bits a weight, on a CPU: int8 for any model, int4 for those that were in 4 bits before.",
+            "help": "Keep the weights in 8 or 4 bits, on a CPU. int8 is for any model, int4 for models that were "
+            "published in 4 bits.",
             "choices": (None, "int8", "int4"),
         },
     )
     lm_trust_remote_code: bool = field(
-        default=False, metadata={"help": "Run code from the model's repository; only for those you trust."}
+        default=False,
+        metadata={"help": "Run code from the model's repository. Use it only for a repository that you trust."},
     )
     user_role: str = field(default="user", metadata={"help": "The chat role of what the user says."})
     init_chat_role: str | None = field(
-        default=None, metadata={"help": "The chat role of the first prompt, such as system; none is no prompt."}
+        default=None,
+        metadata={"help": "The chat role of the first prompt, such as system. none: there is no first prompt."},
     )
     init_chat_prompt: str = field(
-        default="You are a helpful AI assistant.", metadata={"help": "The first prompt, with --init_chat_role."}
+        default="You are a helpful AI assistant.",
+        metadata={"help": "The first prompt. It is used only with --init_chat_role."},
     )
     chat_size: int = field(
-        default=10, metadata={"help": "Pairs of user and assistant that are remembered.", "min": 0, "max": 1000}
+        default=10, metadata={"help": "How many question and answer pairs the model remembers.", "min": 0, "max": 1000}
     )
     lm_gen_max_new_tokens: int = field(
-        default=256, metadata={"help": "The longest reply, in tokens.", "min": 1, "max": 8192}
+        default=256, metadata={"help": "The most tokens that a reply may have.", "min": 1, "max": 8192}
     )
     lm_gen_temperature: float = field(
-        default=0.0, metadata={"help": "Of sampling; 0 is greedy.", "min": 0.0, "max": 10.0}
+        default=0.0,
+        metadata={"help": "The temperature of sampling. 0 takes the most likely token.", "min": 0.0, "max": 10.0},
     )
-    lm_gen_do_sample: bool = field(default=False, metadata={"help": "Sample instead of taking the likeliest token."})
+    lm_gen_do_sample: bool = field(
+        default=False, metadata={"help": "Sample each token instead of taking the most likely one."}
+    )
     extra_gen: dict[str, Any] = field(default_factory=dict, metadata={"option": False})
+    """Further options of `generate`, which have no field here: name without `lm_gen_` → value."""

@@ -20,7 +20,7 @@ class ParlerTTSHandlerArguments:
     tts_model_name: str = field(
         default="parler-tts/parler-tts-mini-v1",
         metadata={
-            "help": "Any Parler-TTS checkpoint, fine-tuned ones too: of the hub, or a folder.",
+            "help": "Any Parler-TTS checkpoint, also a fine-tuned one: its name on the Hugging Face hub, or a folder.",
             "pattern": r"\S.*",
             "pattern_help": "the name of a model",
         },
@@ -28,7 +28,7 @@ class ParlerTTSHandlerArguments:
     tts_device: str | None = field(
         default=None,
         metadata={
-            "help": "Overrides --device for this part.",
+            "help": "The device of this part, instead of --device.",
             "pattern": r"auto|cpu|cuda(:\d+)?|mps",
             "pattern_help": "auto, cpu, cuda, cuda:N or mps",
         },
@@ -36,34 +36,40 @@ class ParlerTTSHandlerArguments:
     tts_torch_dtype: str = field(
         default="auto",
         metadata={
-            "help": "Number format: auto is float16 on cuda and mps, float32 on cpu.",
+            "help": "The number format. auto is float16 on cuda and mps, and float32 on a CPU.",
             "choices": ("auto", "float32", "float16", "bfloat16"),
         },
     )
     tts_compile_mode: str | None = field(
         default=None,
         metadata={
-            "help": "torch.compile mode; the voice streams all the same.",
+            "help": "The torch.compile mode. The voice streams in every mode.",
             "choices": (None, "default", "reduce-overhead", "max-autotune"),
         },
     )
     tts_gen_min_new_tokens: int | None = field(
-        default=None, metadata={"help": "The shortest sentence, in codec frames (86 a second).", "min": 0, "max": 2580}
+        default=None,
+        metadata={"help": "The fewest codec frames that a sentence may have. A second has 86.", "min": 0, "max": 2580},
     )
     tts_gen_max_new_tokens: int = field(
-        default=2580, metadata={"help": "The longest sentence, in codec frames; 2580 is 30 s.", "min": 10, "max": 2580}
+        default=2580,
+        metadata={
+            "help": "The most codec frames that a sentence may have. 2580 frames are 30 s.",
+            "min": 10,
+            "max": 2580,
+        },
     )
     description: str = field(
         default=(
             "A female speaker with a slightly low-pitched voice delivers her words quite expressively, in a very "
             "confined sounding environment with clear audio quality. She speaks very fast."
         ),
-        metadata={"help": "How the voice should sound, in words."},
+        metadata={"help": "A description, in words, of how the voice should sound."},
     )
     tts_language: str = field(
         default="en",
         metadata={
-            "help": "Language (ISO 639) in which numbers are spelled, English abbreviations and units too.",
+            "help": "The language (ISO 639) in which numbers are spelled out; in English also units and abbreviations.",
             "pattern": r"[a-z]{2,3}",
             "pattern_help": "an ISO 639 code such as en, de or fr",
         },
@@ -71,7 +77,7 @@ class ParlerTTSHandlerArguments:
     play_steps_s: float = field(
         default=0.2,
         metadata={
-            "help": "Seconds of audio in the first chunk; later ones grow as far as the listener does not notice.",
+            "help": "Seconds of audio in the first chunk. Later chunks grow, as far as the listener hears no gap.",
             "exclusive_min": 0.0,
             "max": 30.0,
         },
@@ -79,9 +85,10 @@ class ParlerTTSHandlerArguments:
     max_prompt_pad_length: int = field(
         default=8,
         metadata={
-            "help": "A compiled voice has room for descriptions of 2 to this power tokens; longer ones run uncompiled.",
+            "help": "A compiled voice takes descriptions of up to 2 to this power tokens. Longer ones run uncompiled.",
             "min": 0,
             "max": 12,
         },
     )
     extra_gen: dict[str, Any] = field(default_factory=dict, metadata={"option": False})
+    """Further options of `generate`, which have no field here: name without `tts_gen_` → value."""

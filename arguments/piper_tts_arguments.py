@@ -18,7 +18,7 @@ class PiperTTSHandlerArguments:
     tts_model_name: str = field(
         default="bundled:piper-en_US-joe-medium",
         metadata={
-            "help": "A Piper voice: a folder with its .onnx and .onnx.json, or a bundled one.",
+            "help": "A Piper voice: a folder with its .onnx and .onnx.json files, or bundled:piper-en_US-joe-medium.",
             "pattern": r"\S.*",
             "pattern_help": "the name of a model",
         },
@@ -26,14 +26,15 @@ class PiperTTSHandlerArguments:
     tts_device: str | None = field(
         default=None,
         metadata={
-            "help": "Accepted; Piper runs on the CPU.",
+            "help": "It has no effect: Piper always runs on the CPU.",
             "pattern": r"auto|cpu|cuda(:\d+)?|mps",
             "pattern_help": "auto, cpu, cuda, cuda:N or mps",
         },
     )
     tts_length_scale: float = field(
-        default=1.0, metadata={"help": "Speaking time: 0.5 is twice as fast.", "min": 0.25, "max": 4.0}
+        default=1.0,
+        metadata={"help": "How long speaking takes: 0.5 is twice as fast, 2 is half as fast.", "min": 0.25, "max": 4.0},
     )
     tts_speaker_id: int | None = field(
-        default=None, metadata={"help": "Which speaker of a voice with several.", "min": 0}
+        default=None, metadata={"help": "The number of the speaker, where a voice has several.", "min": 0}
     )

@@ -12,14 +12,14 @@ class ServerArguments:
     log_level: str = field(
         default="info",
         metadata={
-            "help": "How much the log says; debug explains every decision.",
+            "help": "How much the log says. debug explains every decision.",
             "choices": ("debug", "info", "warning", "error"),
         },
     )
     device: str = field(
         default="auto",
         metadata={
-            "help": "Where the models run: auto (cuda, else mps, else cpu), cpu, cuda, cuda:1, mps.",
+            "help": "Where the models run: cpu, cuda, cuda:1 or mps. auto takes cuda, else mps, else cpu.",
             "pattern": r"auto|cpu|cuda(:\d+)?|mps",
             "pattern_help": "auto, cpu, cuda, cuda:N or mps",
         },
@@ -28,12 +28,12 @@ class ServerArguments:
     lm: str = field(default="transformers", metadata={"help": "The language model backend: transformers."})
     tts: str = field(default="parler", metadata={"help": "The text-to-speech backend: parler or piper."})
     metrics_file: str | None = field(
-        default=None, metadata={"help": "Append each turn's figures to this file, a JSON object a line."}
+        default=None, metadata={"help": "A file that the figures of each turn are appended to, as one line of JSON."}
     )
     metrics_port: int | None = field(
         default=None,
         metadata={
-            "help": "Serve the turns' figures to Prometheus on this port, at /metrics; 0 is any free one.",
+            "help": "A port that serves the figures of all turns to Prometheus, at /metrics. 0 takes any free port.",
             "min": 0,
             "max": 65535,
         },
@@ -41,7 +41,7 @@ class ServerArguments:
     metrics_host: str = field(
         default="localhost",
         metadata={
-            "help": "Where to listen for scrapers; 0.0.0.0 is every address.",
+            "help": "The address to listen on for Prometheus. 0.0.0.0 is every address.",
             "pattern": r"\S+",
             "pattern_help": "a host name or an address",
         },

@@ -20,7 +20,7 @@ class WhisperSTTHandlerArguments:
     stt_model_name: str = field(
         default="distil-whisper/distil-large-v3",
         metadata={
-            "help": "Any Whisper checkpoint: of the hub, a folder, or bundled:whisper-tiny.en.",
+            "help": "Any Whisper checkpoint: its name on the Hugging Face hub, a folder, or bundled:whisper-tiny.en.",
             "pattern": r"\S.*",
             "pattern_help": "the name of a model",
         },
@@ -28,7 +28,7 @@ class WhisperSTTHandlerArguments:
     stt_device: str | None = field(
         default=None,
         metadata={
-            "help": "Overrides --device for this part.",
+            "help": "The device of this part, instead of --device.",
             "pattern": r"auto|cpu|cuda(:\d+)?|mps",
             "pattern_help": "auto, cpu, cuda, cuda:N or mps",
         },
@@ -36,21 +36,21 @@ class WhisperSTTHandlerArguments:
     stt_torch_dtype: str = field(
         default="auto",
         metadata={
-            "help": "auto is float16 on cuda and mps, bfloat16 on a CPU that computes in it, else float32.",
+            "help": "Number format. auto: float16 on cuda and mps, bfloat16 on CPUs that compute in it, else float32.",
             "choices": ("auto", "float32", "float16", "bfloat16"),
         },
     )
     stt_compile_mode: str | None = field(
         default=None,
         metadata={
-            "help": "torch.compile mode of encoder and decoder; on a CPU all are default.",
+            "help": "The torch.compile mode of encoder and decoder. On a CPU every mode but none works as default.",
             "choices": (None, "default", "reduce-overhead", "max-autotune"),
         },
     )
     stt_no_speech_threshold: float = field(
         default=0.6,
         metadata={
-            "help": "Whisper's no-speech test in utterances over 30 s, and for text that repeats itself.",
+            "help": "Threshold of Whisper's no-speech test, for utterances over 30 s and text that repeats itself.",
             "min": 0.0,
             "max": 1.0,
         },
@@ -58,34 +58,35 @@ class WhisperSTTHandlerArguments:
     stt_logprob_threshold: float = field(
         default=-1.0,
         metadata={
-            "help": "Text is silence where its mean log-probability plus log(1 - no-speech probability) is lower.",
+            "help": "Text counts as silence if its mean log-probability plus log(1 - no-speech probability) is lower.",
             "max": 0.0,
         },
     )
     stt_window_s: float = field(
         default=30.0,
         metadata={
-            "help": "Seconds that the encoder reads of a short utterance; the rest of Whisper's 30 is silence, read "
-            "once. Faster on a CPU; measured with tiny.en.",
+            "help": "How many seconds the encoder reads if the utterance is shorter. Less than 30 is faster on a CPU. "
+            "Only tiny.en was measured.",
             "min": 1.0,
             "max": 30.0,
         },
     )
     stt_gen_max_new_tokens: int = field(
-        default=128, metadata={"help": "The longest transcript of 30 s, in tokens.", "min": 1, "max": 444}
+        default=128, metadata={"help": "The most tokens that a transcript of 30 s may have.", "min": 1, "max": 444}
     )
-    stt_gen_num_beams: int = field(default=1, metadata={"help": "Beams of the search.", "min": 1, "max": 16})
+    stt_gen_num_beams: int = field(default=1, metadata={"help": "How many beams the search has.", "min": 1, "max": 16})
     stt_gen_return_timestamps: bool = field(
-        default=False, metadata={"help": "Let Whisper predict timestamps (they are not shown)."}
+        default=False, metadata={"help": "Let Whisper predict timestamps. They are not shown."}
     )
     stt_gen_task: str = field(
         default="transcribe",
         metadata={
-            "help": "transcribe, or translate into English (multilingual checkpoints).",
+            "help": "transcribe, or translate into English. To translate takes a multilingual checkpoint.",
             "choices": ("transcribe", "translate"),
         },
     )
     stt_gen_language: str = field(
-        default="en", metadata={"help": "The spoken language, or auto to detect it (multilingual checkpoints)."}
+        default="en", metadata={"help": "The spoken language. auto detects it, with a multilingual checkpoint."}
     )
     extra_gen: dict[str, Any] = field(default_factory=dict, metadata={"option": False})
+    """Further options of `generate`, which have no field here: name without `stt_gen_` → value."""

@@ -89,6 +89,7 @@ def test_every_option_has_a_help_and_its_default_is_valid():
         "configs/gpu.json --min_silence_ms 400",
         "configs/bundled.json",
         "configs/mac.json",
+        "configs/today.json",
     ],
 )
 def test_documented_command_lines(line, monkeypatch):
@@ -101,7 +102,7 @@ def test_documented_command_lines(line, monkeypatch):
 
 def test_every_config_file_holds_known_options():
     files = sorted((ROOT / "configs").glob("*.json"))
-    assert {file.name for file in files} == {"bundled.json", "gpu.json", "mac.json"}
+    assert {file.name for file in files} == {"bundled.json", "gpu.json", "mac.json", "today.json"}
     for file in files:
         server_options(json.loads(file.read_text()))
 

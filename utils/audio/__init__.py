@@ -1,1 +1,1 @@
-"""Sound as numbers: sample formats, rates, the wire's bytes."""
+"""Sound as numbers: formats of samples, sample rates, and the bytes of the wire."""

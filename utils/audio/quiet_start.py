@@ -1,4 +1,4 @@
-"""Takes the silence from the start of a reply: a voice makes some before the first sound, and the listener waits."""
+"""Removes the silence at the start of a reply. A voice makes some before its first sound, and the listener waits."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from utils.audio.wire import FULL_SCALE, REPLY_RATE
 
 # -60 dBFS. The bundled voice's silence is at -90, and an "h", "f" or "th" rises from -80 to this in at most 10 ms.
 AUDIBLE = FULL_SCALE / 1_000
-KEPT = REPLY_RATE // 200  # 5 ms before the first sample that is louder
-MOST = REPLY_RATE // 2  # 0.5 s: a longer silence is meant
+KEPT = REPLY_RATE // 200  # samples kept before the first audible one: 5 ms
+MOST = REPLY_RATE // 2  # samples removed at most: 0.5 s, since a longer silence is intended
 
 
 class QuietStart:
-    """One reply."""
+    """The quiet start of one reply."""
 
     def __init__(self) -> None:
         self._dropped = 0
@@ -22,7 +22,7 @@ class QuietStart:
         self._begun = False
 
     def without(self, samples: PcmAudio) -> PcmAudio:
-        """int16 [n], 44.1 kHz → the same without the silence that the reply has begun with so far."""
+        """The samples without the silence at the start of the reply. samples: int16 [n], 44.1 kHz."""
         if self._begun:
             return samples
         samples = np.concatenate([self._kept, samples])

@@ -1,4 +1,4 @@
-"""What sound is between the stages: arrays of samples, mono."""
+"""The types of sound between the stages: arrays of samples, mono."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 FloatAudio: TypeAlias = NDArray[np.float32]
-"""Samples in -1..1, [n]."""
+"""Samples between -1 and 1, [n]."""
 
 PcmAudio: TypeAlias = NDArray[np.int16]
 """Samples as the wire carries them, [n]."""

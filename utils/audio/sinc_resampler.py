@@ -1,6 +1,6 @@
-"""Resampling of audio that comes in blocks, with numpy alone, for the client.
+"""Resamples audio that comes in blocks, with numpy only. The client uses it.
 
-A polyphase windowed-sinc filter with linear phase: see J. O. Smith, "Digital Audio Resampling", for the method. The
+The method is a polyphase windowed-sinc filter with linear phase: see J. O. Smith, "Digital Audio Resampling". The
 output does not depend on how the input is cut into blocks.
 """
 
@@ -14,17 +14,17 @@ from numpy.typing import NDArray
 
 from utils.audio.samples import FloatAudio
 
-ZERO_CROSSINGS = 32  # of the sinc, on either side: with this window, flat up to 0.9 of the lower Nyquist frequency
-KAISER_BETA = 9.0  # sidelobes below -90 dB, under the noise of 16-bit samples' usual dither
-ROLLOFF = 0.95  # the cut-off, as a share of the lower Nyquist frequency: half of the transition lies above it
-BLOCK = 2_048  # outputs computed at once: bounds the memory
+ZERO_CROSSINGS = 32  # of the sinc, on each side: the response is flat up to 0.9 of the lower Nyquist frequency
+KAISER_BETA = 9.0  # the sidelobes are below -90 dB, which is less than the usual dither noise of 16-bit samples
+ROLLOFF = 0.95  # the cut-off, as a share of the lower Nyquist frequency: half of the transition is above it
+BLOCK = 2_048  # how many outputs are computed at a time, which limits the memory
 
 
 class SincResampler:
-    """One stream of float32, mono. rates: Hz, positive integers.
+    """Resamples one stream of float32, mono. from_rate, to_rate: Hz, positive integers. Raises ValueError for others.
 
-    Output sample n lies at the time of input position n · from_rate / to_rate: nothing is delayed. It comes out once
-    the filter's half width of input after it is in (32 samples of the lower rate).
+    Output sample n belongs to the input position n · from_rate / to_rate, so nothing is shifted in time. It is ready
+    when half a filter of input after that position has come (32 samples of the lower rate).
     """
 
     def __init__(self, from_rate: int, to_rate: int) -> None:
@@ -40,7 +40,7 @@ class SincResampler:
         self._pending = self._silence()
 
     def feed(self, block: FloatAudio) -> FloatAudio:
-        """float32 [n] → float32 [m]: the samples that are ready now."""
+        """Take float32 [n] and return the samples that are ready, float32 [m]."""
         if self._up == self._down:
             return block
         self._received += len(block)
@@ -49,7 +49,7 @@ class SincResampler:
         return self._produce(self._outputs_before(self._received - self._half))
 
     def flush(self) -> FloatAudio:
-        """float32 [m]: what is left, as if silence followed. The next block starts a new stream."""
+        """The rest of the stream, float32 [m], as if silence followed. The next block starts a new stream."""
         if self._up == self._down:
             return np.zeros(0, dtype=np.float32)
         self._pending = np.concatenate([self._pending, np.zeros(self._half, dtype=np.float32)])
@@ -61,7 +61,7 @@ class SincResampler:
         return np.zeros(self._half - 1, dtype=np.float32)  # what the first filter sees before the stream
 
     def _outputs_before(self, position: int) -> int:
-        """How many output samples lie before this input position."""
+        """How many output samples belong to positions before this input position."""
         return max(0, -(-position * self._up // self._down))
 
     def _produce(self, end: int) -> FloatAudio:
@@ -81,9 +81,9 @@ class SincResampler:
 
 
 def _filters(phases: int, half: int, cutoff: float) -> NDArray[np.float32]:
-    """float32 [phases, 2 · half]: the filter around an output that lies phase / phases after input `half - 1`.
+    """The filters, float32 [phases, 2 · half]. Number p is for an output that is p / phases after input `half - 1`.
 
-    cutoff: as a share of the input's Nyquist frequency.
+    cutoff: the cut-off, as a share of the input's Nyquist frequency.
     """
     offsets = np.arange(2 * half)[None, :] - (half - 1) - np.arange(phases)[:, None] / phases
     window = np.i0(KAISER_BETA * np.sqrt(np.clip(1.0 - (offsets / half) ** 2, 0.0, 1.0))) / np.i0(KAISER_BETA)
@@ -92,6 +92,6 @@ def _filters(phases: int, half: int, cutoff: float) -> NDArray[np.float32]:
 
 
 def resample_whole(audio: FloatAudio, from_rate: int, to_rate: int) -> FloatAudio:
-    """All of float32 [n] at another rate (Hz): float32 [⌈n · to_rate / from_rate⌉]."""
+    """The whole audio, float32 [n], at another rate (Hz): float32 [⌈n · to_rate / from_rate⌉]."""
     resampler = SincResampler(from_rate, to_rate)
     return np.concatenate([resampler.feed(audio), resampler.flush()])

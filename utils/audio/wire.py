@@ -1,8 +1,8 @@
 """The bytes on the wire: signed 16-bit little-endian PCM, mono, no framing.
 
-Port 12345 carries the microphone to the server (16 kHz, or 8), port 12346 the reply to the client (44.1 kHz).
-Writes have any size, so a sample may be cut in two. A reply is padded with silence to whole 2,048-byte chunks, for
-clients that read nothing less.
+Port 12345 carries the microphone to the server (16 kHz or 8 kHz). Port 12346 carries the reply to the client (44.1
+kHz). A write may have any size, so it may end in the middle of a sample. The end of a reply is padded with silence to a
+multiple of 2,048 bytes, for clients that only read whole chunks of that size.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ _WIRE = np.dtype("<i2")
 
 
 class PcmDecoder:
-    """Turns bytes, cut anywhere, into samples."""
+    """Turns bytes into samples. A block of bytes may end in the middle of a sample."""
 
     def __init__(self) -> None:
         self._half = b""  # the first byte of a sample whose second has not come
 
     def feed(self, data: bytes) -> FloatAudio:
-        """float32 [n], -1..1: the samples that are complete now."""
+        """The samples that are complete, float32 [n], -1..1."""
         data = self._half + data
         whole = len(data) - len(data) % SAMPLE_BYTES
         self._half = data[whole:]
@@ -34,16 +34,16 @@ class PcmDecoder:
 
 
 def encode(samples: PcmAudio) -> bytes:
-    """The wire's bytes of int16 [n]."""
+    """The bytes of samples, int16 [n]."""
     return samples.astype(_WIRE, copy=False).tobytes()
 
 
 def to_pcm(audio: FloatAudio) -> PcmAudio:
-    """int16 [n] of float32 [n] (-1..1; louder is clipped, not a number becomes silence)."""
+    """Convert float32 [n] (-1..1) to int16 [n]. Louder samples are clipped, and NaN becomes silence."""
     scaled = np.nan_to_num(audio, nan=0.0, posinf=1.0, neginf=-1.0) * FULL_SCALE
     return np.clip(np.rint(scaled), -32_768, 32_767).astype(np.int16)
 
 
 def padding(sent_bytes: int) -> bytes:
-    """The silence that completes a reply of `sent_bytes` to whole chunks."""
+    """The silence that fills up a reply of `sent_bytes` to whole chunks."""
     return bytes(-sent_bytes % REPLY_CHUNK_BYTES)

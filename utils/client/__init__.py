@@ -1,1 +1,1 @@
-"""The client: connection, conversation, state."""
+"""The client: its connection to the server, its conversations, and what it shows."""

@@ -1,4 +1,4 @@
-"""The client's two connections to the server: opened so that Ctrl-C is heard meanwhile, and closed without a trace."""
+"""The client's two connections to the server. Ctrl-C is noticed while they are opened and while they wait."""
 
 from __future__ import annotations
 
@@ -15,34 +15,40 @@ from typing import Any, Protocol
 from utils.client.errors import ServerUnavailable
 from utils.system.stop_signals import Stopped
 
-CONNECT_TIMEOUT_S = 5.0  # of one address: a machine that is switched off never answers
-TICK_S = 0.1  # how often a wait looks around: where `select` isn't woken by signals (Windows), this long to a Ctrl-C
+CONNECT_TIMEOUT_S = 5.0  # for each address, since a machine that is switched off never answers
+TICK_S = 0.1  # how often a wait checks for a stop: on Windows no signal wakes `select`
 READ_BYTES = 16_384
-LOST_AFTER_S = 30  # a server whose machine or network is gone is given up after about so long
+LOST_AFTER_S = 30  # after about this time a server is given up whose machine or network is gone
 
 _IN_PROGRESS = {0, errno.EINPROGRESS, errno.EWOULDBLOCK, getattr(errno, "WSAEWOULDBLOCK", errno.EWOULDBLOCK)}
 
 
 class Stop(Protocol):
-    """What `StopSignals` is to this module."""
+    """The part of `StopSignals` that this module uses."""
 
     requested: bool
+    """Whether a stop was asked for."""
 
     def fileno(self) -> int:
-        """Readable once a stop is asked for."""
+        """A file descriptor that becomes readable when a stop is asked for."""
 
 
 class ConnectionLost(Exception):
-    """The server takes nothing any more."""
+    """The server accepts no more input."""
 
 
 @dataclass(frozen=True)
 class ServerAddress:
-    """Where the server is. send_port takes the microphone, recv_port gives the reply."""
+    """Where the server is."""
 
     host: str
+    """The name or the address of its machine."""
+
     send_port: int
+    """The port that receives the microphone."""
+
     recv_port: int
+    """The port that sends the reply."""
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -50,7 +56,7 @@ class ServerAddress:
 
 
 class ServerConnection:
-    """One conversation's two sockets. One thread sends and another receives; `shut` may come from any."""
+    """The two sockets of one conversation. One thread sends, another one receives, and any thread may call `shut`."""
 
     def __init__(self, microphone: socket.socket, speaker: socket.socket) -> None:
         self._microphone = microphone
@@ -58,7 +64,7 @@ class ServerConnection:
         self._shut = False
 
     def send(self, data: bytes) -> None:
-        """Send all of it, waiting as long as the server takes. Raises ConnectionLost."""
+        """Send all of `data`, and wait for the server as long as that takes. Raises ConnectionLost."""
         view = memoryview(data)
         while view:
             if self._shut:
@@ -73,14 +79,14 @@ class ServerConnection:
                 raise ConnectionLost from error
 
     def end_input(self) -> None:
-        """Nothing more will be sent: the server sees end of file, answers, and closes. Raises ConnectionLost."""
+        """Say that no more input follows. The server then answers and closes. Raises ConnectionLost."""
         try:
             self._microphone.shutdown(socket.SHUT_WR)
         except OSError as error:
             raise ConnectionLost from error
 
     def receive(self) -> bytes | None:
-        """What has come; None when nothing comes within a tenth of a second; b"" when the server has closed."""
+        """The bytes that have come. None if none come within a tenth of a second, b"" after the server has closed."""
         try:
             readable, _, _ = select.select([self._speaker], [], [], TICK_S)
             return self._speaker.recv(READ_BYTES) if readable else None
@@ -90,14 +96,14 @@ class ServerConnection:
             return b""
 
     def shut(self) -> None:
-        """End both directions: who waits in `send` or `receive` returns. The sockets stay open until `close`."""
+        """End both directions, so that `send` and `receive` return. The sockets stay open until `close`."""
         self._shut = True
         for connection in (self._microphone, self._speaker):
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
-        """Release the sockets, once no thread uses them any more."""
+        """Release the sockets. Call it when no thread uses them any more."""
         self._microphone.close()
         self._speaker.close()
 
@@ -105,7 +111,7 @@ class ServerConnection:
 def connect(server: ServerAddress, stop: Stop, timeout_s: float = CONNECT_TIMEOUT_S) -> ServerConnection:
     """Open the microphone's connection, then the speaker's, to the same address.
 
-    timeout_s: of each attempt at an address. Raises ServerUnavailable, and Stopped when a stop is asked for meanwhile.
+    timeout_s: for each attempt at an address. Raises ServerUnavailable, or Stopped when a stop is asked for meanwhile.
     """
     reason = "is not there"
     for family, address in _resolve(server, stop):
@@ -127,7 +133,7 @@ def connect(server: ServerAddress, stop: Stop, timeout_s: float = CONNECT_TIMEOU
 
 
 def wait_or_stop(seconds: float, stop: Stop) -> None:
-    """Wait. Raises Stopped as soon as a stop is asked for."""
+    """Wait for some seconds. Raises Stopped as soon as a stop is asked for."""
     end = time.monotonic() + seconds
     while not stop.requested:
         remaining = end - time.monotonic()
@@ -138,10 +144,10 @@ def wait_or_stop(seconds: float, stop: Stop) -> None:
 
 
 def _resolve(server: ServerAddress, stop: Stop) -> list[tuple[int, tuple[Any, ...]]]:
-    """(family, address) of the microphone's port, in the system's order.
+    """The (family, address) pairs of the microphone's port, in the order of the system's resolver.
 
-    The system's resolver can't be interrupted and may take half a minute, so it runs in a thread that is left behind
-    when a stop is asked for.
+    The resolver can't be interrupted, and it may take half a minute. So it runs in a thread of its own, and when a stop
+    is asked for, nobody waits for that thread. Raises ServerUnavailable, Stopped.
     """
     answers: queue.SimpleQueue[list[Any] | OSError] = queue.SimpleQueue()
 
@@ -196,7 +202,7 @@ def _finish_connecting(connection: socket.socket, timeout_s: float, stop: Stop) 
 
 
 def _prepare(connection: socket.socket) -> None:
-    """Small writes leave at once, and a network that has gone is noticed."""
+    """Set the options of a socket: small writes leave at once, and a lost network is noticed."""
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for option, value in (

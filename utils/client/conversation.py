@@ -1,4 +1,4 @@
-"""One conversation of the client: a thread that sends what a source gives, a thread that gives a sink what comes."""
+"""One conversation of the client: one thread sends the user's voice, and another one plays the reply."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ class Source(Protocol):
 
     @property
     def heard(self) -> bool:
-        """Whether somebody speaks just now."""
+        """Whether somebody is speaking."""
 
     @property
     def level(self) -> float:
-        """Loudness of what is being sent: dBFS, -inf for none."""
+        """The loudness of what is being sent, in dBFS. -inf is silence."""
 
     def blocks(self, stopping: threading.Event) -> Iterator[bytes]:
-        """PCM for the wire, whole samples, as it becomes due. Ends where the input ends, or soon after `stopping`."""
+        """Blocks of 16-bit samples, in real time. Ends with the input, or soon after `stopping` is set."""
 
 
 class Sink(Protocol):
@@ -32,23 +32,26 @@ class Sink(Protocol):
 
     @property
     def playing(self) -> bool:
-        """Whether a reply can be heard just now."""
+        """Whether a reply can be heard now."""
 
     def wait_for_room(self, timeout_s: float) -> bool:
-        """Whether there is room for more, after waiting for it for at most so many seconds."""
+        """Wait for room, for `timeout_s` seconds at most. Returns whether there is room."""
 
     def write(self, data: bytes) -> None:
-        """Take PCM from the wire, whole samples."""
+        """Take some 16-bit samples of the reply."""
 
     def pause(self) -> None:
-        """Nothing has come for a tenth of a second."""
+        """Take note that nothing has come for a tenth of a second."""
 
     def finish(self) -> None:
-        """Nothing more comes in this conversation."""
+        """Take note that this conversation is over."""
 
 
 class ClientConversation:
-    """start → ended → stop → join. An exception of the source or the sink ends it and is raised by `join`."""
+    """One conversation: call `start`, wait for `ended`, then call `stop` and `join`.
+
+    An exception of the source or the sink ends the conversation, and `join` raises it.
+    """
 
     def __init__(self, connection: ServerConnection, source: Source, sink: Sink) -> None:
         self._connection = connection
@@ -71,7 +74,7 @@ class ClientConversation:
             thread.start()
 
     def stop(self) -> None:
-        """Ask both threads to end: they do within a few tenths of a second."""
+        """Ask both threads to end. They do so within a few tenths of a second."""
         self._stopping.set()
         self._connection.shut()
 
@@ -116,7 +119,7 @@ class ClientConversation:
         self.ended.set()
 
     def _play(self, data: bytes) -> bytes:
-        """Returns what is not a whole sample yet."""
+        """Play the whole samples of `data`. Returns the rest, at most one byte."""
         whole = len(data) - len(data) % SAMPLE_BYTES
         self._sink.write(data[:whole])
         self.received_bytes += whole

@@ -1,4 +1,4 @@
-"""The client's two ends, its source and its sink: the sound card's, or files, as the options say."""
+"""Opens the client's two ends, its source and its sink. Each is a device of the sound card or a file."""
 
 from __future__ import annotations
 
@@ -22,31 +22,43 @@ LoadCanceller = Callable[[], Canceller]
 
 @dataclass(frozen=True)
 class Ends:
-    """Both ends, ready. devices: those of them that are devices. remarks: what their user should know."""
+    """Both ends, open and running."""
 
     source: Source
+    """Where the user's voice comes from."""
+
     sink: Sink
+    """Where the reply goes."""
+
     devices: tuple[Microphone | Speaker, ...] = ()
+    """Those of the two that are devices and not files."""
+
     remarks: tuple[str, ...] = ()
+    """Lines that the user should read."""
 
     @property
     def notices(self) -> list[str]:
-        """A line for each device, and for each remark."""
+        """One line for each device and each remark."""
         return [*map(str, self.devices), *self.remarks]
 
     def check(self) -> None:
-        """Raises SoundError once a device has gone."""
+        """Check the devices. Raises SoundError if one has gone."""
         for device in self.devices:
             device.check()
 
 
 @dataclass(frozen=True)
 class EchoPlan:
-    """What is done about the speaker's voice in the microphone. remark: what the user should know of it."""
+    """What is done about the assistant's voice in the microphone."""
 
     cancellation: EchoCancellation | None = None
+    """Removes the voice. None: nothing does."""
+
     mutes: bool = False
+    """Whether the microphone is muted while a reply plays."""
+
     remark: str | None = None
+    """A line that the user should read, if there is one."""
 
 
 def open_ends(
@@ -55,8 +67,9 @@ def open_ends(
     load_sound: LoadSound,
     load_canceller: LoadCanceller = load_canceller,
 ) -> Ends:
-    """Open what the options name; `opened` closes it again. load_sound: gives the sounddevice module, where needed.
+    """Open the ends that the options name.
 
+    opened: closes them again. load_sound: gives the sounddevice module; it is only called if a device is needed.
     Raises SoundError, EchoCancellationMissing, WavError, OSError.
     """
     source = None if options.input is None else FileSource(options.input, options.send_rate)
@@ -76,7 +89,7 @@ def open_ends(
 
 
 def plan_echo(options: ClientArguments, load_canceller: LoadCanceller) -> EchoPlan:
-    """What the options ask for and the installation allows. Raises EchoCancellationMissing for `on` without it."""
+    """What the options ask for and the installation can do. Raises EchoCancellationMissing if `on` is not possible."""
     wanted, mute = options.echo_cancellation, options.mute_while_playing
     if wanted == "off" or (wanted == "auto" and mute):
         return EchoPlan(mutes=bool(mute))
@@ -91,7 +104,7 @@ def plan_echo(options: ClientArguments, load_canceller: LoadCanceller) -> EchoPl
 
 
 def by_name(options: ClientArguments, ends: Ends) -> ClientArguments:
-    """The options with names in the place of the devices' numbers, which change as devices come and go."""
+    """The options with the devices' names instead of their numbers, which change when devices come and go."""
     names = {
         "input_device" if isinstance(device, Microphone) else "output_device": device.name for device in ends.devices
     }

@@ -1,14 +1,14 @@
-"""What can keep the client from working. The text of each is one line for its user."""
+"""The errors of the client. The text of each is one line for the user."""
 
 from __future__ import annotations
 
 
 class ClientError(Exception):
-    """The client can't go on."""
+    """The client can't work."""
 
 
 class ServerUnavailable(ClientError):
-    """The server is not there, or busy with another client."""
+    """The server can't be reached, or it is busy with another client."""
 
 
 class SoundError(ClientError):
@@ -16,8 +16,8 @@ class SoundError(ClientError):
 
 
 class WavError(ClientError):
-    """A file is no WAV file, or of a kind that is not read here."""
+    """A file is no WAV file, or of a kind that can't be read here."""
 
 
 class EchoCancellationMissing(ClientError):
-    """What cancels the echo is not installed, or can't be loaded. The text says why."""
+    """The echo canceller is not installed, or it can't be loaded. The text says why."""

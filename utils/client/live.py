@@ -1,4 +1,4 @@
-"""The client with a sound card: devices that disappear are waited for, as the server is."""
+"""The client with a sound card. It waits for devices that disappear, as it waits for the server."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ def talk_for_ever(
     clock: Callable[[], float] = time.monotonic,
     wait: Callable[[float, Stop], None] = wait_or_stop,
 ) -> NoReturn:
-    """Open the devices and converse, until a stop is asked for; when a device has gone, again, once it is back.
+    """Open the devices and converse until a stop is asked for. When a device has gone, wait for it and open it again.
 
-    opened: the devices that are there now; converse(ends) goes on until it raises. A loss is said once. Raises
-    Stopped, SoundError where a device is not there at the start, and what `converse` raises besides.
+    opened: opens the devices that are there now. converse(ends): goes on until it raises. The loss of a device is
+    reported once. Raises Stopped, SoundError if a device is missing at the start, and whatever else `converse` raises.
     """
     backoff = Backoff()
     ever_opened = False

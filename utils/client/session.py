@@ -1,4 +1,4 @@
-"""The client's main loop: connects, shows how the conversation goes, connects again."""
+"""The client's main loop: it connects, shows what goes on in the conversation, and connects again."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from utils.client.status import StatusLine
 from utils.system.stop_signals import Stopped
 
 TICK_S = 0.1  # how often the status line is written
-REFUSED_WITHIN_S = 1.0  # a server that closes so soon, without a word, is busy with another client
+REFUSED_WITHIN_S = 1.0  # a server that closes within this time and sends nothing is busy with another client
 
 Wait = Callable[[float, Stop], None]
 Connect = Callable[[ServerAddress, Stop], ServerConnection]
@@ -24,17 +24,22 @@ Connect = Callable[[ServerAddress, Stop], ServerConnection]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a conversation. complete: all of the input was sent; refused: the server was busy."""
+    """How a conversation ended."""
 
     received_bytes: int
+    """How many bytes of replies came."""
+
     complete: bool
+    """Whether all of the input was sent."""
+
     refused: bool
+    """Whether the server was busy with another client."""
 
 
 class ClientSession:
-    """One source and one sink, and a server that comes and goes.
+    """Conversations of one source and one sink with a server, which may go away and come back.
 
-    check: raises once source or sink can't go on. clock: seconds. wait(seconds, stop) raises Stopped.
+    check: raises when the source or the sink can't go on. clock: seconds. wait(seconds, stop): raises Stopped.
     """
 
     def __init__(
@@ -61,7 +66,7 @@ class ClientSession:
         self._connect = connect
 
     def run_for_ever(self) -> None:
-        """One conversation after the other. Never returns; raises Stopped, and whatever `check` raises."""
+        """Hold one conversation after the other. Never returns. Raises Stopped, and whatever `check` raises."""
         backoff = Backoff()
         while True:
             self._first_taken(backoff, patience_s=float("inf"))
@@ -71,10 +76,10 @@ class ClientSession:
             self._pause(f"server at {self._server} has closed the connection", backoff.next_delay())
 
     def run_once(self, patience_s: float) -> Outcome:
-        """One conversation, and its reply played to the end; when a stop is asked for, as far as it came.
+        """Hold one conversation and play its reply to the end. A stop ends both early.
 
-        patience_s: how long to wait for a server that is not there, or busy. Raises ServerUnavailable after that,
-        Stopped where nothing has begun, what `check` raises, and OSError where the sink can't be written to.
+        patience_s: how many seconds to wait for a server that is missing or busy. Raises ServerUnavailable after that,
+        Stopped if no conversation has begun, whatever `check` raises, and OSError if the sink can't be written to.
         """
         outcome = self._first_taken(Backoff(), patience_s)
         state = ConversationState(self._clock)
@@ -85,7 +90,7 @@ class ClientSession:
         return outcome
 
     def _first_taken(self, backoff: Backoff, patience_s: float) -> Outcome:
-        """The first conversation that is not refused."""
+        """Try again until a conversation is not refused, for `patience_s` seconds at most. Returns how it ended."""
         end = self._clock() + patience_s
         while True:
             self._check()

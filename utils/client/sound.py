@@ -1,7 +1,7 @@
-"""The sound library, as the client asks it: in one thread, which can be left behind when it hangs.
+"""Calls the sound library in a thread of its own, so that the client can end while the library hangs.
 
-PortAudio's calls can't be interrupted, and wait for as long as the system's sound server does; Ctrl-C must end the
-client all the same.
+PortAudio's calls can't be interrupted, and they wait for the system's sound server without a limit. Ctrl-C has to end
+the client even then.
 """
 
 from __future__ import annotations
@@ -23,15 +23,16 @@ from utils.system.stop_signals import Stopped
 
 T = TypeVar("T")
 
-ANSWER_S = 20.0  # a library that has not answered for so long hangs; to open a wireless headset takes a few seconds
-STOP_S = 1.0  # after a stop is asked for, so long for the devices to be closed
+ANSWER_S = 20.0  # a library that does not answer in this time hangs; to open a wireless headset takes a few seconds
+STOP_S = 1.0  # how long the devices may take to close after a stop is asked for
 
 
 class Sound:
-    """The devices of the options, opened and closed as often as needed.
+    """The devices that the options name. They can be opened and closed again and again.
 
-    waits: for a library that hangs, once it has worked, for ever. load: gives the sounddevice module; clock: seconds.
-    hung: a call was left behind, so that the interpreter's clean-up would wait for it.
+    waits: whether to wait without a limit for a library that hangs after it has worked once. load: gives the
+    sounddevice module. clock: seconds. hung: true when a call hangs and was given up; the clean-up of the interpreter
+    would wait for it.
     """
 
     def __init__(
@@ -54,7 +55,7 @@ class Sound:
 
     @contextlib.contextmanager
     def opened(self) -> Iterator[Ends]:
-        """Both ends, with the devices that are there now. Raises Stopped, and what `open_ends` raises."""
+        """Open both ends, with the devices that are there now. Raises Stopped, and what `open_ends` raises."""
         stack = contextlib.ExitStack()
         try:
             ends = self._call(lambda: open_ends(self._options, stack, self._current_library))
@@ -66,7 +67,7 @@ class Sound:
             self._call(stack.close)
 
     def device_lines(self) -> list[str]:
-        """A line for each device. Raises SoundError, Stopped."""
+        """One line for each device. Raises SoundError, Stopped."""
         return self._call(lambda: device_lines(self._current_library()))
 
     def close(self) -> None:
@@ -82,7 +83,7 @@ class Sound:
         return self._library
 
     def _call(self, work: Callable[[], T]) -> T:
-        """What `work` returns or raises; where it hangs, SoundError, or Stopped if a stop is asked for."""
+        """Do `work` in the library's thread. If it hangs, raises SoundError, or Stopped if a stop was asked for."""
         give_up_at = self._clock() + self._patience_s
 
         def wanted() -> bool:

@@ -1,17 +1,17 @@
-"""What goes on in a conversation, as far as the client can know it: listening, heard, thinking or speaking."""
+"""The state of a conversation, as far as the client can know it: listening, heard, thinking or speaking."""
 
 from __future__ import annotations
 
 import enum
 from collections.abc import Callable
 
-# The longest that an answer is expected: a loud noise is taken for speech until then, and a server that needs longer
-# is shown as listening, which it also does.
+# How long an answer is expected. A loud noise looks like a question, so "thinking" must end some time. A server that
+# needs longer is shown as listening, which is also true.
 THINKING_S = 6.0
 
 
 class ClientState(enum.Enum):
-    """The value is what is shown."""
+    """A state. Its value is the word that is shown."""
 
     LISTENING = "listening"
     HEARD = "heard"
@@ -20,10 +20,10 @@ class ClientState(enum.Enum):
 
 
 class ConversationState:
-    """Told again and again what can be observed, says what it means. clock: seconds.
+    """Derives the state from what the client can observe. clock: seconds.
 
-    Speech has ended when nobody is heard any more; until a reply begins, and for THINKING_S at most, the server is
-    thinking. What was said before or during a reply is not waited for after it.
+    When speech has ended, the server is thinking until a reply begins, for THINKING_S at most. After a reply, nothing
+    that was said before or during it is waited for.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -32,7 +32,7 @@ class ConversationState:
         self._spoke_at: float | None = None  # somebody was heard then, and no reply has begun since
 
     def look(self, heard: bool, playing: bool, received: int) -> ClientState:
-        """heard: somebody speaks now. playing: a reply can be heard now. received: bytes of replies so far."""
+        """The state now. heard: somebody speaks. playing: a reply can be heard. received: bytes of replies so far."""
         comes, self._received = received > self._received, received
         if playing or comes:
             self._spoke_at = None

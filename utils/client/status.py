@@ -1,4 +1,4 @@
-"""What the client shows: on a terminal one line written over, elsewhere a line where something changes."""
+"""What the client shows. On a terminal it is one line that changes, elsewhere a new line for each change."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ PLAIN = "\x1b[0m"
 
 
 class StatusLine:
-    """Notices, which stay, and the status, which is written over.
+    """Shows notices, which stay, and below them the status, which changes.
 
-    stream: None shows nothing. quiet: nothing stays, and nothing is shown off a terminal. environment: says whether a
-    terminal is to be written to in colour.
+    stream: where to write; None shows nothing. quiet: notices don't stay, and without a terminal nothing is shown.
+    environment: the environment variables, which may forbid colours.
     """
 
     def __init__(self, stream: TextIO | None, quiet: bool = False, environment: Mapping[str, str] = os.environ) -> None:
@@ -39,7 +39,7 @@ class StatusLine:
         self._state: ClientState | None = None
 
     def notice(self, text: str) -> None:
-        """Something has happened. The same again is not repeated."""
+        """Show that something has happened. The same notice is not repeated."""
         if text == self._notice:
             return
         self._notice, self._state = text, None
@@ -53,7 +53,7 @@ class StatusLine:
             self._write(text + "\n")
 
     def show(self, state: ClientState, level: float) -> None:
-        """What is going on, and how loud the microphone is (dBFS)."""
+        """Show the state, and how loud the microphone is (dBFS)."""
         if self._on_terminal:
             self._overwrite(f"{state.value:<9} [{meter(level)}]", COLOURS[state] if self._in_colour else "")
         elif state != self._state and not self._quiet:
@@ -61,7 +61,7 @@ class StatusLine:
         self._state = state
 
     def close(self) -> None:
-        """Leave the terminal's line empty."""
+        """Leave an empty line on the terminal."""
         if self._width:
             self._overwrite("")
             self._write("\r")
@@ -84,12 +84,12 @@ class StatusLine:
 
 
 def wants_colour(environment: Mapping[str, str]) -> bool:
-    """As https://no-color.org has it; and a terminal that is dumb, or does not say what it is, may know none."""
+    """Whether to use colours: not with NO_COLOR (https://no-color.org), nor on a terminal that may know none."""
     return not environment.get("NO_COLOR") and environment.get("TERM", "dumb") != "dumb"
 
 
 def meter(level: float) -> str:
-    """Ten characters: from -60 dBFS, empty, to 0 dBFS, full."""
+    """Ten characters that show a level: -60 dBFS is empty, 0 dBFS is full."""
     share = 0.0 if math.isinf(level) else 1.0 - level / METER_FLOOR_DBFS
     filled = round(METER_CELLS * min(1.0, max(0.0, share)))
     return "#" * filled + "." * (METER_CELLS - filled)

@@ -1,4 +1,4 @@
-"""A turn's figures: one latency line for people, one JSON object a line for programs (`--metrics_file`), and sinks."""
+"""The figures of a turn, and where they go: a line for people, and JSON lines for programs (`--metrics_file`)."""
 
 from __future__ import annotations
 
@@ -14,57 +14,79 @@ from utils.metrics.moments import Moments
 
 logger = logging.getLogger(__name__)
 
-# answered: to its end. interrupted: the user spoke over it, or hung up. failed: a stage broke. unanswered: the
-# conversation ended before a reply began, or the reply was empty.
+# answered: the reply came to its end. interrupted: the user spoke over it, or hung up. failed: a stage failed.
+# unanswered: the conversation ended before a reply began, or the reply was empty.
 OUTCOMES = ("answered", "interrupted", "failed", "unanswered")
 
 
 @dataclass(frozen=True)
 class TurnMetrics:
-    """What one turn took. All times in milliseconds; None where the turn did not come so far.
+    """What one turn took.
 
-    The last voiced sample is where the sound of the user's voice was gone; where the room is too loud to tell, where
-    the VAD heard the last of it, some 0.1 s later.
-
-    commit_ms: last voiced sample → turn committed (the silence window). begun_ms: last voiced sample → the attempt
-    begun that was heard; with speculation before the turn is over. stt_ms: → transcript.
-    lm_first_sentence_ms: → the first piece of the reply given to the voice, a sentence or its first clause.
-    tts_first_audio_ms: → its first audio.
-    between_stages_ms: of all these, what passed in queues and between threads: from where a stage gave its first
-    output to where the next one, at last the socket, had it in hand.
-    voice_to_voice_ms: last voiced sample → first byte of the reply sent.
-    reply_audio_ms: how much audio of the reply was sent. interrupted: the user spoke over it, or hung up.
-    interrupted_at_ms: how much of it had been heard then. false_interruptions: how often it was held for a sound that
-    turned out to be nothing, and went on. end_of_turn_score: the probability with which the user was found to be done,
-    0 to 1; None where that was not judged.
-    speculative_attempts: how many attempts were begun in a pause, before the turn was over. speculation_hit: the reply
-    is that of one of them; its stages run within the silence window, so that they and the window add up to more than
-    voice_to_voice_ms. underruns: how often the listener had heard everything before more was there. failed: a stage
-    broke, and the reply ended early or there was none. moments: when what happened, as absolute times.
+    Names that end in `_ms` are times in milliseconds. A field is None where the turn did not get that far. Many times
+    count from the end of the user's voice. That is the moment at which the sound level falls; in a room that is too
+    loud for that, it is the last voiced frame of the voice activity detection, about 100 ms later.
     """
 
     turn: int
+    """The number of the turn in its conversation."""
+
     commit_ms: float | None
+    """From the end of the user's voice to the decision that the turn is over (the silence window)."""
+
     stt_ms: float | None
+    """From the begin of the attempt to its transcript."""
+
     lm_first_sentence_ms: float | None
+    """From the transcript to the first text that the voice is given: a sentence, or the first clause of one."""
+
     tts_first_audio_ms: float | None
+    """From that text to the first audio of the voice."""
+
     between_stages_ms: float | None
+    """The part of `voice_to_voice_ms` that passed in queues and between threads, from the output of one stage to its
+    arrival in the next one, or at the socket."""
+
     voice_to_voice_ms: float | None
+    """From the end of the user's voice to the first byte of the reply that is sent."""
+
     reply_audio_ms: float
+    """How much audio of the reply was sent."""
+
     interrupted: bool
+    """Whether the user spoke over the reply, or hung up."""
+
     interrupted_at_ms: float | None
+    """How much of the reply the user had heard when it was interrupted."""
+
     false_interruptions: int
+    """How often the reply paused for a sound that was no interruption, and went on."""
+
     end_of_turn_score: float | None
+    """The probability, 0 to 1, that the user was done. None where smart-turn was not asked."""
+
     speculative_attempts: int = 0
+    """How many attempts began in a pause, before the turn was over."""
+
     speculation_hit: bool = False
+    """Whether one of these attempts became the reply. Its stages then run within the silence window, so the times of
+    the stages and the window add up to more than `voice_to_voice_ms`."""
+
     underruns: int = 0
+    """How often the reply had a gap, since the listener had heard everything before more was ready."""
+
     begun_ms: float | None = None
+    """From the end of the user's voice to the begin of the attempt that became the reply."""
+
     failed: bool = False
+    """Whether a stage failed: the reply ended early, or there was none."""
+
     moments: Moments | None = None
+    """When each part of the turn happened."""
 
     @property
     def outcome(self) -> str:
-        """What became of the turn: one of OUTCOMES."""
+        """How the turn ended: one of OUTCOMES."""
         if self.failed:
             return "failed"
         if self.interrupted:
@@ -73,7 +95,7 @@ class TurnMetrics:
 
 
 def latency_line(metrics: TurnMetrics) -> str:
-    """The line a person reads: where the time went from the last voiced sample to the first byte sent."""
+    """One line for people: where the time went, from the end of the user's voice to the first byte of the reply."""
 
     def figure(name: str, value: float | None) -> str:
         return f"{name} {'-' if value is None else f'{value:.0f} ms'}"
@@ -92,17 +114,17 @@ def latency_line(metrics: TurnMetrics) -> str:
 
 
 class MetricsSink(Protocol):
-    """Where the figures of turns go. Safe to use from several conversations; never keeps one waiting."""
+    """A place that takes the figures of turns. Several conversations may use it at a time, and none waits for it."""
 
     def write(self, metrics: TurnMetrics) -> None:
-        """A turn is over. Raises nothing."""
+        """Take the figures of a turn that is over. Raises nothing."""
 
     def close(self) -> None:
-        """No more turns follow."""
+        """Finish: no more turns follow."""
 
 
 class MetricsSinks:
-    """Several sinks as one."""
+    """Gives each turn to several sinks."""
 
     def __init__(self, sinks: Sequence[MetricsSink]) -> None:
         self._sinks = sinks
@@ -117,15 +139,15 @@ class MetricsSinks:
 
 
 class MetricsFile:
-    """Appends turns to a JSON-lines file; safe to use from several conversations."""
+    """Appends turns to a file, each as one line of JSON. Several conversations may use it at a time."""
 
     def __init__(self, path: str | Path) -> None:
-        """Opens the file for appending. OSError where it can't be written: better said at the start than at turn 1."""
+        """Open the file for appending. Raises OSError where it can't be written, before any turn is lost."""
         self._file = open(path, "a", encoding="utf-8")  # noqa: SIM115 - closed by close()
         self._lock = threading.Lock()
 
     def write(self, metrics: TurnMetrics) -> None:
-        """Append one line. A full disk costs the line and a warning, not the conversation."""
+        """Append one line. On a full disk the line is lost, a warning is logged, and the conversation goes on."""
         with self._lock:
             try:
                 self._file.write(json.dumps(asdict(metrics)) + "\n")
@@ -134,7 +156,7 @@ class MetricsFile:
                 logger.warning("the metrics of turn %d could not be written: %s", metrics.turn, error)
 
     def close(self) -> None:
-        """Close the file. A full disk is a warning here too: the process ends as it was to end."""
+        """Close the file. A full disk is a warning here too, so that the process ends in order."""
         with self._lock:
             try:
                 self._file.close()

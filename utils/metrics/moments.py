@@ -1,4 +1,4 @@
-"""When what of a turn happened, from the user's first sound to the reply's last: what a timeline is drawn from."""
+"""When each part of a turn happened, from the user's first sound to the end of the reply. Timelines use it."""
 
 from __future__ import annotations
 
@@ -10,58 +10,101 @@ from utils.turns.attempts import Ended
 
 @dataclass(frozen=True)
 class Moments:
-    """All in seconds since the conversation began, but its own beginning; None where the turn did not come so far.
+    """When each part of a turn happened. Moments count in seconds from the start of the conversation.
 
-    conversation_at: when that was, seconds since 1970; turns that have it in common are of one conversation.
-    spoke_from, spoke_until: where the user's first voiced frame of this turn begins and the last one ends.
-    begun_early: each attempt that was begun before the turn was over. begun: the one that this turn is about.
-    committed: the turn was over. transcript, first_sentence, first_audio: a stage had its first output. first_byte: of
-    the reply was sent. heard_until: the last sample that was sent of it has been played.
-    holds: (from, to) of each time the reply was held for a sound; that of an interruption ends with the reply.
-    cancelled: the reply was given up, for the user spoke over it, or hung up.
+    A field is None where the turn did not get that far.
     """
 
     conversation_at: float
+    """When the conversation started, in seconds since 1970. Turns with the same value are of one conversation."""
+
     spoke_from: float | None
+    """The start of the first voiced frame of this turn."""
+
     spoke_until: float
+    """The end of the last voiced frame of this turn."""
+
     begun_early: tuple[float, ...]
+    """The begin of each attempt that began before the turn was over."""
+
     begun: float
+    """The begin of the attempt that these figures are about."""
+
     committed: float
+    """When the turn was found to be over."""
+
     transcript: float | None
+    """When the transcript was ready."""
+
     first_sentence: float | None
+    """When the language model had written the first text for the voice."""
+
     first_audio: float | None
+    """When the voice had made its first audio."""
+
     first_byte: float | None
+    """When the first byte of the reply was sent."""
+
     heard_until: float | None
+    """When the listener has heard the last sample of the reply that was sent."""
+
     holds: tuple[tuple[float, float], ...]
+    """(from, to) of each pause of the reply for a sound. The pause of an interruption ends with the reply."""
+
     cancelled: float | None
+    """When the reply was given up, since the user spoke over it or hung up."""
 
 
 @dataclass(frozen=True)
 class Beginning:
-    """Of a conversation. clock: on its own clock, seconds; unix: the same moment in seconds since 1970."""
+    """When a conversation started, on two clocks."""
 
     clock: float
+    """Seconds on the conversation's own clock."""
+
     unix: float
+    """Seconds since 1970."""
 
 
 class TimedRecord(Protocol):
-    """What is known of an attempt; moments in seconds on the conversation's clock."""
+    """What is known of an attempt. Moments are seconds on the conversation's own clock."""
 
     first_voiced_at: float | None
+    """The start of the first voiced frame of the turn."""
+
     last_voiced_at: float
+    """The end of the last voiced frame of the turn."""
+
     early_begins: list[float]
+    """The begin of each attempt that began before the turn was over, in any order."""
+
     begun_at: float
+    """The begin of this attempt."""
+
     committed_at: float
+    """When the turn was found to be over."""
+
     transcript_at: float | None
+    """When the transcript was ready."""
+
     first_sentence_at: float | None
+    """When the first text for the voice was ready."""
+
     first_audio_at: float | None
+    """When the first audio was ready."""
+
     first_byte_at: float | None
+    """When the first byte of the reply was sent."""
+
     heard_until: float | None
+    """When the listener has heard the last sample that was sent."""
+
     cancelled_at: float | None
+    """When the reply was given up."""
 
 
 def moments(record: TimedRecord, ended: Ended, beginning: Beginning) -> Moments:
-    """Of a record whose attempt has ended."""
+    """The moments of an attempt that has ended."""
 
     def since(moment: float) -> float:
         return round(moment - beginning.clock, 3)

@@ -1,7 +1,7 @@
-"""Serves metrics over HTTP, in one thread that a flood can't make busy and a scraper that hangs can't hold.
+"""Serves metrics over HTTP to scrapers such as Prometheus, in one thread.
 
-The thread works on at most MOST_CONNECTIONS at once, none for longer than PATIENCE_S, and rests REST_S after each
-round: the conversations, which share the interpreter with it, do not notice.
+Neither a flood of requests nor a scraper that hangs disturbs the conversations, which share the interpreter with this
+thread: it serves MOST_CONNECTIONS at most, gives up each after PATIENCE_S, and rests for REST_S after each round.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from utils.system.listening import Listener
 logger = logging.getLogger(__name__)
 
 PATIENCE_S = 5.0  # from the connection to the last byte of the answer; a scrape takes milliseconds
-MOST_CONNECTIONS = 16  # one more, and the oldest is dropped: a scraper that hangs does not keep others out
+MOST_CONNECTIONS = 16  # with one more the oldest is dropped, so that a scraper that hangs keeps no other out
 MOST_REQUEST = 8_192  # bytes of a request's head
 REST_S = 0.02
-TICK_S = 1.0  # how often those that hang are looked for
+TICK_S = 1.0  # how often scrapers that hang are looked for
 
 Render = Callable[[str], tuple[bytes, str]]
 
 
 class MetricsPort:
-    """start → close. render(accept) → (body, content type): what GET /metrics answers."""
+    """The HTTP server. Call `start` and then `close`. render(accept) gives the answer to GET /metrics: (body, type)."""
 
     def __init__(self, listener: Listener, render: Render, clock: Callable[[], float] = time.monotonic) -> None:
         self._listener = listener
@@ -42,14 +42,14 @@ class MetricsPort:
         self._thread = threading.Thread(target=self._serve, name="metrics", daemon=True)
 
     def start(self) -> None:
-        """From here on it answers. Raises PortUnavailable."""
+        """Begin to answer. Raises PortUnavailable."""
         self._listener.listen()
         for listening in self._listener.sockets:
             self._selector.register(listening, selectors.EVENT_READ)
         self._thread.start()
 
     def close(self) -> None:
-        """Stop answering; the thread has ended and every socket is closed."""
+        """Stop answering. When this returns, the thread has ended and every socket is closed."""
         self._stopping.set()
         with contextlib.suppress(OSError):
             self._wake_writer.send(b"x")
@@ -75,7 +75,7 @@ class MetricsPort:
             self._stopping.wait(REST_S)
 
     def _accept(self, listening: socket.socket) -> None:
-        """One a round."""
+        """Accept one connection in each round, so that a flood leaves time for the others."""
         try:
             connection, _ = listening.accept()
         except OSError:
@@ -111,7 +111,7 @@ class MetricsPort:
 
 
 class _Scrape:
-    """One request and its answer. until: seconds on the clock, when it is given up."""
+    """One request and its answer. until: when it is given up, in seconds on the clock."""
 
     def __init__(self, connection: socket.socket, until: float) -> None:
         self.connection = connection
@@ -120,7 +120,7 @@ class _Scrape:
         self.answer = memoryview(b"")
 
     def read(self) -> bool:
-        """Whether all of the request's head is here, or too much. Raises OSError: BlockingIOError where nothing is."""
+        """Read. Returns whether the head is complete, or too long. Raises OSError: BlockingIOError if nothing came."""
         data = self.connection.recv(MOST_REQUEST)
         if not data:
             raise ConnectionAbortedError("the request ended before it was complete")
@@ -128,13 +128,13 @@ class _Scrape:
         return b"\r\n\r\n" in self.request or b"\n\n" in self.request or len(self.request) > MOST_REQUEST
 
     def write(self) -> bool:
-        """Whether all of the answer is sent. Raises OSError: BlockingIOError where there is no room."""
+        """Write. Returns whether the whole answer is sent. Raises OSError: BlockingIOError if there is no room."""
         self.answer = self.answer[self.connection.send(self.answer) :]
         return not self.answer
 
 
 def answer(request: bytes, render: Render) -> bytes:
-    """The whole HTTP answer to a request's head."""
+    """The complete HTTP answer to the head of a request."""
     line, *headers = request.decode("latin-1").splitlines() or [""]
     method, _, rest = line.partition(" ")
     path = rest.partition(" ")[0].partition("?")[0]

@@ -1,4 +1,4 @@
-"""Where a server's figures go, as its options say: to a file, to a port that is scraped, to both or nowhere."""
+"""Where the figures of a server go, as its options say: to a file, to a port for Prometheus, to both, or nowhere."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ logger = logging.getLogger(__name__)
 
 
 class Watching:
-    """start → close. sink: takes every turn."""
+    """The outlets of the figures. Call `start` and then `close`. sink: takes every turn."""
 
     def __init__(self, options: ServerArguments, port: Listener | None = None) -> None:
-        """port: bound, where metrics are to be scraped. OSError where the file can't be written."""
+        """port: bound already; None if nothing is to be scraped. Raises OSError where the file can't be written."""
         sinks: list[MetricsSink] = []
         self._port = self._exported = None
         if options.metrics_file is not None:
@@ -32,7 +32,7 @@ class Watching:
         self.sink = MetricsSinks(sinks)
 
     def start(self, conversations: Callable[[], int]) -> None:
-        """Let the port be scraped. conversations: how many there are just now. Raises PortUnavailable."""
+        """Open the port to scrapers. conversations: says how many are in progress. Raises PortUnavailable."""
         if self._port is None or self._exported is None:
             return
         self._exported.watch_conversations(conversations)
@@ -40,7 +40,7 @@ class Watching:
         logger.info("metrics on %s", self._address)
 
     def close(self) -> None:
-        """The server has ended: no thread is left, and no port or file open."""
+        """Close the file and the port, and end the port's thread."""
         if self._port is not None:
             self._port.close()
         self.sink.close()

@@ -1,6 +1,6 @@
-"""Which further `--*_gen_X` options a model's `generate` knows, and which values it takes.
+"""Checks the options of a model's `generate` that no dataclass lists (`--stt_gen_X`, `--lm_gen_X`, `--tts_gen_X`).
 
-Transformers, which takes seconds to import, is imported only when an option is given that the dataclass does not list.
+Transformers takes seconds to import. So it is only imported if such an option is given.
 """
 
 from __future__ import annotations
@@ -73,17 +73,17 @@ LIMITS: dict[str, tuple[type, dict[str, Any]]] = {
 
 
 class UnknownGenerationOption(OptionError):
-    """`generate` does not know the option, or refuses its value; the message is one line."""
+    """`generate` does not know an option, or refuses its value. The message is one line."""
 
 
 def check_generation_options(
     prefix: str, extra: Mapping[str, Any], target: str, listed: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """The `extra` options, each of the type that `generate` wants (1.0 where it needs a float and 1 was given).
+    """The options of `extra`, converted to the types that `generate` wants: 1.0 where it needs a float and 1 was given.
 
-    prefix: of the command line's names, "lm_gen_". target: "whisper", "causal" or "parler". listed: the generation
-    options that the dataclass lists, by the names of `generate`; values are checked together with them.
-    Raises UnknownGenerationOption for a name, OptionError for a value.
+    prefix: the start of the names on the command line, such as "lm_gen_". target: "whisper", "causal" or "parler".
+    listed: the generation options that the dataclass lists, by their names in `generate`; all values are checked
+    together. Raises UnknownGenerationOption for a name, OptionError for a value.
     """
     if not extra:
         return {}
@@ -135,7 +135,7 @@ def _check_together(prefix: str, extra: Mapping[str, Any], listed: Mapping[str, 
 
 
 def _refusal(options: Mapping[str, Any]) -> str | None:
-    """What Transformers' own check says against the options, in one line."""
+    """What the check of Transformers says against the options, in one line. None if it accepts them."""
     from transformers import GenerationConfig
 
     known = vars(GenerationConfig())

@@ -1,14 +1,15 @@
-"""Options from dataclasses: their fields are the options, and the only place where a default and a help is written.
+"""Reads options from dataclasses. Their fields are the options; defaults and helps are written nowhere else.
 
     @dataclass(frozen=True)
     class ServerArguments:
         "Server"                                    # the first line heads the group in --help
         log_level: str = field(default="info", metadata={"help": "…", "choices": ("debug", "info")})
 
-A field's metadata: help, choices, min, max, exclusive_min, exclusive_max, pattern (a regular expression for the whole
-text, explained by pattern_help), option (False: a field that is no option).
-Types: str, int, float, bool, and each `| None`. Values come from a JSON file, then from the command line, which wins.
-Any error is one line and exit status 2.
+The metadata of a field may have: help, choices, min, max, exclusive_min, exclusive_max, pattern (a regular expression
+for the whole text), pattern_help (what the pattern means, in words) and option (False: the field is no option).
+
+The type of a field is str, int, float or bool, or one of these `| None`. Values come from a JSON file and from the
+command line, which wins. Every error is one line and exit status 2.
 """
 
 from __future__ import annotations
@@ -32,17 +33,17 @@ FALSE_WORDS = ("false", "no", "off", "0")
 
 
 class OptionError(ValueError):
-    """An option that can't be used; the message is one line."""
+    """An option can't be used. The message is one line."""
 
 
 class HelpAsked(Exception):
-    """`--help` stands on the command line."""
+    """The command line has `--help`."""
 
 
 def parse_options(
     dataclasses_: Sequence[type], argv: Sequence[str], *, prog: str, description: str, config_file: bool = False
 ) -> tuple[Any, ...]:
-    """One instance of each dataclass. Exits with 2 and one line on stderr for an error, with 0 for `--help`."""
+    """One instance of each dataclass. An error ends the process with one line and status 2, `--help` with status 0."""
     try:
         values = command_line_values(argv, config_file)
         return read_options(dataclasses_, values)
@@ -54,13 +55,13 @@ def parse_options(
 
 
 def fail(prog: str, message: str) -> NoReturn:
-    """One line on stderr and exit status 2."""
+    """End the process with one line on stderr and exit status 2."""
     print(f"{prog}: error: {message}", file=sys.stderr)
     sys.exit(2)
 
 
 def command_line_values(argv: Sequence[str], config_file: bool) -> dict[str, Any]:
-    """Option name → raw value, the file's under the command line's. Raises OptionError, HelpAsked."""
+    """Option name → raw value. The command line wins over the file. Raises OptionError, HelpAsked."""
     words = list(argv)
     if any(word in ("-h", "--help") for word in words):
         raise HelpAsked
@@ -85,7 +86,7 @@ def _is_option(word: str) -> bool:
 
 
 def read_config(path: str) -> dict[str, Any]:
-    """A JSON object of option → value. Raises OptionError."""
+    """Read a JSON object of option → value. Raises OptionError."""
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
@@ -103,10 +104,10 @@ def read_config(path: str) -> dict[str, Any]:
 
 
 def read_options(dataclasses_: Sequence[type], values: Mapping[str, Any]) -> tuple[Any, ...]:
-    """One instance of each dataclass from raw values. Raises OptionError, for an option none of them knows too.
+    """One instance of each dataclass, from raw values. Raises OptionError, also for an option that none of them has.
 
-    A dataclass with a ClassVar `gen_prefix` ("stt_gen_") takes every further option of that prefix into its field
-    `extra_gen`, a dict: the value as JSON where it is some, else as text.
+    A dataclass with a ClassVar `gen_prefix` ("stt_gen_") takes every other option with that prefix into its field
+    `extra_gen`, a dict. There a value is read as JSON if it is valid JSON, and else it is text.
     """
     left = dict(values)
     instances = []
@@ -129,7 +130,7 @@ def read_options(dataclasses_: Sequence[type], values: Mapping[str, Any]) -> tup
 
 
 def unknown_option(name: str, dataclasses_: Sequence[type]) -> str:
-    """The line for an option that does not exist."""
+    """The message for an option that does not exist."""
     known = [field.name for dataclass in dataclasses_ for field in option_fields(dataclass)]
     close = difflib.get_close_matches(name, known, 1)
     return f"unknown option --{name}" + (f" (did you mean --{close[0]}?)" if close else "")
@@ -141,7 +142,7 @@ def option_fields(dataclass: type) -> list[dataclasses.Field[Any]]:
 
 
 def convert(dataclass: type, field: dataclasses.Field[Any], raw: Any) -> Any:
-    """A raw value (text from the command line, anything from JSON) as the field's type, checked."""
+    """Convert a raw value (text, or anything from JSON) to the type of the field. Raises OptionError."""
     kind, optional = field_type(dataclass, field)
     if raw is None or (isinstance(raw, str) and raw.lower() in NONE_WORDS):
         if optional:
@@ -152,7 +153,7 @@ def convert(dataclass: type, field: dataclasses.Field[Any], raw: Any) -> Any:
 
 
 def check_value(name: str, kind: type, limits: Mapping[str, Any], raw: Any) -> Any:
-    """A raw value as `kind`, within a field's metadata `limits`. Raises OptionError, which names the option."""
+    """Convert a raw value to `kind`. limits: the metadata of a field. Raises OptionError, which names the option."""
     if raw is True and kind is not bool:
         raise OptionError(f"--{name} needs a value")
     value = _typed(name, kind, raw)
@@ -161,7 +162,7 @@ def check_value(name: str, kind: type, limits: Mapping[str, Any], raw: Any) -> A
 
 
 def field_type(dataclass: type, field: dataclasses.Field[Any]) -> tuple[type, bool]:
-    """(str, int, float or bool, whether None is allowed)."""
+    """The type of a field (str, int, float or bool), and whether None is allowed."""
     hint = typing.get_type_hints(dataclass)[field.name]
     if isinstance(hint, UnionType) or typing.get_origin(hint) is typing.Union:
         kinds = [kind for kind in typing.get_args(hint) if kind is not type(None)]
@@ -226,7 +227,7 @@ def _json_or_text(raw: Any) -> Any:
 
 
 def help_text(dataclasses_: Sequence[type], *, prog: str, description: str, config_file: bool) -> str:
-    """Every option with its default and help, grouped by dataclass."""
+    """The text of `--help`: every option with its default and its help, grouped by dataclass."""
     config = " [config.json]" if config_file else ""
     lines = [f"usage: {prog}{config} [--option value …]", "", description]
     for dataclass in dataclasses_:

@@ -1,4 +1,4 @@
-"""The server's whole command line, checked before any model loads."""
+"""Reads and checks the whole command line of the server, before any model loads."""
 
 from __future__ import annotations
 
@@ -28,18 +28,29 @@ DESCRIPTION = "The speech-to-speech server: hears, thinks and answers aloud."
 
 @dataclass(frozen=True)
 class ServerOptions:
-    """All options of one run; vad, stt, lm and tts are instances of the chosen backends' dataclasses."""
+    """All options of one run."""
 
     server: ServerArguments
+    """The options of the server as a whole."""
+
     sockets: SocketArguments
+    """The options of the two connections."""
+
     vad: Any
+    """The options of voice activity detection: an instance of its dataclass in `arguments/`."""
+
     stt: Any
+    """The options of the chosen speech-to-text backend, likewise."""
+
     lm: Any
+    """The options of the chosen language model backend, likewise."""
+
     tts: Any
+    """The options of the chosen text-to-speech backend, likewise."""
 
 
 def read_server_options(argv: Sequence[str]) -> ServerOptions:
-    """Exits with 2 and one line on stderr where anything is wrong, with 0 for `--help`."""
+    """The options of a command line. An error ends the process with one line and status 2, `--help` with status 0."""
     try:
         return server_options(command_line_values(argv, config_file=True))
     except HelpAsked:
@@ -50,7 +61,7 @@ def read_server_options(argv: Sequence[str]) -> ServerOptions:
 
 
 def server_options(values: Mapping[str, Any]) -> ServerOptions:
-    """From raw values. Raises OptionError."""
+    """The options from raw values. Raises OptionError."""
     names = {field.name for field in option_fields(ServerArguments)}
     (server,) = read_options([ServerArguments], {name: value for name, value in values.items() if name in names})
     backends = discover_backends()
@@ -63,7 +74,7 @@ def server_options(values: Mapping[str, Any]) -> ServerOptions:
 
 
 def all_dataclasses() -> list[type]:
-    """The dataclasses of the server's options, every backend's among them."""
+    """All dataclasses of the server's options, with those of every backend."""
     backends = discover_backends()
     return [ServerArguments, SocketArguments, *(cls for part in PARTS for cls in backends[part].values())]
 
@@ -77,7 +88,7 @@ def _refuse_equal_ports(options: ServerOptions) -> None:
 
 
 def _checked_generation(arguments: Any) -> Any:
-    """The same options, their further `--*_gen_X` checked and of the type that `generate` wants."""
+    """The same options, with `extra_gen` checked and converted to the types that `generate` wants."""
     if not getattr(arguments, "extra_gen", None):
         return arguments
     listed = stage_options(replace(arguments, extra_gen={}))["gen_kwargs"]
@@ -97,7 +108,7 @@ def _choose(backends: dict[str, dict[str, type]], part: str, server: ServerArgum
 def _refuse_other_backends(
     values: Mapping[str, Any], classes: Sequence[type], backends: dict[str, dict[str, type]]
 ) -> None:
-    """An option of a backend that was not chosen is a mistake with a better line than "unknown"."""
+    """Refuse options of backends that were not chosen, with a better message than "unknown option"."""
     known = {field.name for cls in classes for field in option_fields(cls)}
     prefixes = tuple(prefix for cls in classes if (prefix := getattr(cls, "gen_prefix", None)))
     for name in values:

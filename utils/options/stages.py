@@ -1,7 +1,7 @@
-"""From a part's options to its stage: which backends there are, and what their engines are called with.
+"""Finds the backends of each part, and turns their options into the arguments of their engines.
 
-A backend's dataclass in `arguments/` names itself by class variables: `part` ("vad", "stt", "lm", "tts"), `backend`
-(what `--stt …` chooses), `handler` ("module:Class") and `prefix` ("stt_"). There is no registry to edit.
+The dataclass of a backend, in `arguments/`, has these class variables: `part` ("vad", "stt", "lm" or "tts"), `backend`
+(the name that `--stt` and the like choose), `handler` ("module:Class") and `prefix` ("stt_"). There is no list to edit.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ PARTS = ("vad", "stt", "lm", "tts")
 
 
 def discover_backends(package: str = "arguments") -> dict[str, dict[str, type]]:
-    """part → backend → its dataclass, from the package's modules."""
+    """Part → name of a backend → its dataclass, from all modules of the package."""
     found: dict[str, dict[str, type]] = {part: {} for part in PARTS}
     for module_info in pkgutil.iter_modules(importlib.import_module(package).__path__):
         module = importlib.import_module(f"{package}.{module_info.name}")
@@ -30,7 +30,8 @@ def discover_backends(package: str = "arguments") -> dict[str, dict[str, type]]:
 
 
 def stage_options(arguments: Any) -> dict[str, Any]:
-    """The engine's keyword arguments: names without the part's prefix, `gen_*` folded into `gen_kwargs` (no Nones)."""
+    """The keyword arguments of the engine: the options without their prefix. Generation options, except those that are
+    None, are gathered in `gen_kwargs`."""
     prefix = type(arguments).prefix
     options: dict[str, Any] = {}
     generation: dict[str, Any] = {}
@@ -47,5 +48,5 @@ def stage_options(arguments: Any) -> dict[str, Any]:
 
 
 def load_handler(arguments_class: type) -> Any:
-    """The handler class that a part's dataclass names; imports it."""
+    """Import the handler class that a dataclass names."""
     return import_by_name(arguments_class.handler)  # type: ignore[attr-defined]

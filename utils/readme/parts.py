@@ -1,8 +1,8 @@
-"""Writes into README.md what the code knows better: the table of every option.
+"""Writes into docs/ what the code knows better: the tables of options and of metrics.
 
 python -m utils.readme.parts
 
-A test holds the README against `with_parts`.
+A test compares each file with `with_parts`.
 """
 
 from __future__ import annotations
@@ -10,22 +10,31 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from utils.readme.metrics_tables import moments_table, prometheus_table, turn_table
 from utils.readme.options_table import options_table
 
-README = Path(__file__).resolve().parents[2] / "README.md"
-PARTS: Mapping[str, Callable[[], str]] = {
-    "options": options_table,
-}
+ROOT = Path(__file__).resolve().parents[2]
+PARTS: Mapping[str, Mapping[str, Callable[[], str]]] = {
+    "docs/options.md": {"options": options_table},
+    "docs/metrics.md": {"turn": turn_table, "moments": moments_table, "prometheus": prometheus_table},
+}  # file → name of a part → what writes it
 
 
-def with_parts(readme: str) -> str:
-    """The README with each part between its two marks. ValueError where they are missing."""
-    for name, written in PARTS.items():
-        start, end = f"<!-- {name}: written by python -m utils.readme.parts -->", f"<!-- end of {name} -->"
-        before, rest = readme[: readme.index(start)], readme[readme.index(end) :]
-        readme = f"{before}{start}\n\n{written()}\n\n{rest}"
-    return readme
+def with_parts(name: str, text: str) -> str:
+    """The file's text with each of its parts between its two marks. Raises ValueError where a mark is missing."""
+    for part, written in PARTS[name].items():
+        start, end = f"<!-- {part}: written by python -m utils.readme.parts -->", f"<!-- end of {part} -->"
+        before, rest = text[: text.index(start)], text[text.index(end) :]
+        text = f"{before}{start}\n\n{written()}\n\n{rest}"
+    return text
+
+
+def main() -> None:
+    """Write every part anew."""
+    for name in PARTS:
+        file = ROOT / name
+        file.write_text(with_parts(name, file.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    README.write_text(with_parts(README.read_text(encoding="utf-8")), encoding="utf-8")
+    main()

@@ -1,1 +1,1 @@
-"""From listening ports to running conversations."""
+"""The server: it accepts clients and runs their conversations."""

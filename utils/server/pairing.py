@@ -1,7 +1,7 @@
-"""Which two connections make a conversation: the first from the send port, the second from the same address.
+"""Finds the two connections that make a conversation: one to each port, from the same address.
 
-Pure bookkeeping on an injected clock. A connection that waits for its second half takes nobody's place: clients that
-open one port only, or open and drop, are forgotten after a while or when they close.
+This is bookkeeping only, on an injected clock. A connection that waits for its second half takes no place from another
+client. It is forgotten when it closes, or after a while if the client opens no second one.
 """
 
 from __future__ import annotations
@@ -21,31 +21,36 @@ MOST_WAITING = 16
 @dataclass(frozen=True)
 class _Waiting(Generic[C]):
     connection: C
+    """A connection to the first port."""
+
     host: str
+    """The address of its client."""
+
     since: float
+    """When it was made, in seconds on the clock."""
 
 
 class Pairing(Generic[C]):
-    """The first halves that wait. clock: seconds."""
+    """The connections to the first port that wait for their second half. clock: seconds."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._waiting: list[_Waiting[C]] = []
 
     def first(self, connection: C, host: str) -> list[C]:
-        """A connection to the first port. Returns those that have to go to keep the number bounded."""
+        """Add a connection to the first port. Returns the connections to drop, since too many wait."""
         self._waiting.append(_Waiting(connection, same_host(host), self._clock()))
         return self._remove(lambda index, _: index < len(self._waiting) - MOST_WAITING)
 
     def second(self, host: str, doubt: Callable[[C], int] = lambda _: 0) -> C | None:
-        """A connection to the second port: its first half from this address, or None.
+        """Find the first half of a connection to the second port that comes from `host`. None if there is none.
 
-        A client opens its two connections one right after the other. So it is the oldest of those that came just now
-        (of two clients that start together, the first to open one port is the first to open the other); where none is
-        so fresh, the newest, for an older one was left by somebody who opened one port only.
+        A client opens its two connections one right after the other. If two clients start together, the one that opens
+        the first port first also opens the second port first. So the oldest of the fresh connections is chosen. If none
+        is fresh, it is the newest one: older ones are from clients that opened one port only.
 
-        doubt: how much speaks against a first half's client being there still. The least doubtful is chosen; of
-        several that all are doubtful, the newest.
+        doubt: says how likely it is that the client of a first half has gone; 0 is not likely. The connection with the
+        least doubt is chosen. If all are doubtful, it is the newest of them.
         """
         candidates = [
             (doubt(waiting.connection), waiting) for waiting in self._waiting if waiting.host == same_host(host)
@@ -60,12 +65,12 @@ class Pairing(Generic[C]):
         return chosen.connection
 
     def expired(self) -> list[C]:
-        """Forget and return the connections that have waited too long."""
+        """Remove the connections that have waited too long, and return them."""
         now = self._clock()
         return self._remove(lambda _, waiting: now - waiting.since > PATIENCE_S)
 
     def forget(self, connection: C) -> None:
-        """A waiting connection has closed."""
+        """Remove a connection that has closed."""
         self._remove(lambda _, waiting: waiting.connection is connection)
 
     def waiting(self) -> list[C]:
@@ -79,7 +84,7 @@ class Pairing(Generic[C]):
 
 
 def same_host(host: str) -> str:
-    """One name for one machine: ::1 and 127.0.0.1 are one, and so are ::ffff:10.0.0.1 and 10.0.0.1."""
+    """The same name for all addresses of one machine: for ::1 and 127.0.0.1, for ::ffff:10.0.0.1 and 10.0.0.1."""
     try:
         address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:

@@ -1,8 +1,8 @@
-"""Builds the pipeline: loads the chosen stages once, each on its engine's thread, and makes conversations of them.
+"""Builds the pipeline: it loads the chosen stages once, each on a thread of its own, and makes conversations with them.
 
     microphone → SocketReceiver → VAD → STT → LM → TTS → SocketSender → speaker
 
-Stages are imported by the name that their options' dataclass gives, so only what was chosen is imported.
+The dataclass of a stage's options names its handler, so only the chosen stages are imported.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ CheckStop = Callable[[], None]
 
 
 class Pipeline:
-    """The loaded stages of one process. `conversation` is what a server makes its conversations with."""
+    """The loaded stages of one process. A server calls `conversation` for each client."""
 
     def __init__(self, options: ServerOptions, metrics: MetricsSink | None = None) -> None:
-        """Loads nothing yet. metrics: takes every conversation's turns."""
+        """Load nothing yet. metrics: takes the turns of all conversations."""
         self._options = options
         self._stages: list[LoadedStage] = []
         self._threads: dict[str, EngineThread] = {}
@@ -46,7 +46,7 @@ class Pipeline:
         self._metrics = metrics
 
     def load(self, check_stop: CheckStop) -> None:
-        """Load every model, each on its engine's thread. Raises LoadError, or whatever `check_stop` raises."""
+        """Load every model on its own thread, one after another. Raises LoadError, and whatever `check_stop` raises."""
         names = [str(stage_options(getattr(self._options, part)).get("model_name", "")) for part in PARTS]
         self._hub_problem = hub_problem(names)
         if self._hub_problem is not None:
@@ -55,7 +55,7 @@ class Pipeline:
             self._stages.append(self._load_stage(part, getattr(self._options, part), check_stop))
 
     def conversation(self, connections: Connections, on_finished: Callable[[], None]) -> Conversation:
-        """A new conversation on these connections, not started yet."""
+        """Make a new conversation on these connections. It is not started yet."""
         sockets = self._options.sockets
         receiver, sender = import_by_name(RECEIVER), import_by_name(SENDER)
         return Conversation(
@@ -71,7 +71,7 @@ class Pipeline:
         )
 
     def close(self) -> bool:
-        """End the engines' threads. False: one was still busy."""
+        """End the threads of the models. Returns False if one was still busy."""
         deadline = time.monotonic() + CLOSE_S
         ended = [thread.close(max(0.0, deadline - time.monotonic())) for thread in self._threads.values()]
         return all(ended)
@@ -101,7 +101,7 @@ class Pipeline:
             raise load_error(part, name, error, self._hub_problem) from error
 
     def _thread(self, part: str) -> EngineThread:
-        """Each model has a thread of its own; on MPS, which is not safe to use from several, all share one."""
+        """The thread of a part's model. On MPS all models share one, since MPS must not be used from several."""
         name = "mps" if self._on_mps(part) else part
         if name not in self._threads:
             self._threads[name] = EngineThread(name)

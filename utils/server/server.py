@@ -1,6 +1,6 @@
-"""The server's main loop: accepts connections, pairs them, owns the conversations, ends with the signals.
+"""The server's main loop: it accepts connections, pairs them, owns the conversations, and ends when it is told to.
 
-bind → (models load) → listen → serve → stop
+The order is: bind, load the models, listen, serve, stop.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class _Selectable(Protocol):
 
 
 class Server:
-    """Serves at most `most` conversations at once; one client more is refused at once."""
+    """Serves `most` conversations at the same time. A further client is refused at once."""
 
     def __init__(self, microphone: Listener, speaker: Listener, make: MakeConversation, most: int = 1) -> None:
         self._microphone = microphone
@@ -57,11 +57,11 @@ class Server:
 
     @property
     def conversations(self) -> int:
-        """How many there are just now. Any thread."""
+        """How many conversations are in progress. Any thread may ask."""
         return len(self._conversations)
 
     def listen(self) -> None:
-        """From here on clients can connect. Raises PortUnavailable."""
+        """Let clients connect. Raises PortUnavailable."""
         self._microphone.listen()
         self._speaker.listen()
 
@@ -130,12 +130,12 @@ class Server:
             self._begin(Connections(microphone, connection, host))
 
     def _accept_waiting_microphones(self) -> None:
-        """The first connection was made before the second, but `select` may have seen the second only."""
+        """Accept first halves that `select` has not reported yet, although it has reported their second half."""
         for listening in self._microphone.sockets:
             self._accept_microphone(listening)
 
     def _drop_closed_microphones(self) -> None:
-        """Also those of whose end `select` has not spoken yet: none may take the place of the client's own."""
+        """Drop first halves that have closed, also if `select` has not reported that: they are no partners."""
         for waiting in self._pairing.waiting():
             if _has_closed(waiting):
                 self._drop(waiting, CLOSED_AGAIN)
@@ -171,7 +171,7 @@ class Server:
     # --- ending
 
     def _look_at_speaker(self, conversation: Conversation) -> None:
-        """A client sends nothing on its second connection: what can be read there is its end."""
+        """Look whether the client has left. It sends nothing on its second connection except the end of file."""
         try:
             ended = not conversation.connections.speaker.recv(4_096)
         except (BlockingIOError, InterruptedError):
@@ -182,7 +182,7 @@ class Server:
             conversation.hang_up("the client has left")
 
     def _look_at_waiting(self, connection: socket.socket) -> None:
-        """A waiting connection has sent something, which its conversation will read, or has closed."""
+        """Drop a waiting connection if it has closed. If it has sent something, its conversation will read that."""
         self._forget(connection)
         if _has_closed(connection):
             self._drop(connection, CLOSED_AGAIN)
@@ -203,7 +203,7 @@ class Server:
             give_back_freed_memory()
 
     def _has_room(self) -> bool:
-        """A client that has just left makes room, also where `select` has not said so yet."""
+        """Whether a further client can be served. One that has just left counts as gone, also if `select` is late."""
         for conversation in self._conversations:
             self._look_at_speaker(conversation)
         self._reap()
@@ -231,7 +231,7 @@ class Server:
 
 
 def _has_closed(connection: socket.socket) -> bool:
-    """Whether its client has closed it, nothing of what it sent unread; reads nothing."""
+    """Whether the client has closed the connection and nothing of it is unread. Reads nothing."""
     try:
         return not connection.recv(1, socket.MSG_PEEK)
     except (BlockingIOError, InterruptedError):
@@ -241,8 +241,10 @@ def _has_closed(connection: socket.socket) -> bool:
 
 
 def _doubt(connection: socket.socket) -> int:
-    """Whether the client of a first half seems to be there still: 0, it does; 1, it has sent so much already that its
-    end may wait behind it; 2, it has ended its input, perhaps behind something unread. Reads nothing."""
+    """How likely it is that the client of a first half has gone. Reads nothing.
+
+    0: it seems to be there. 1: it has sent so much that an end of file may wait behind it. 2: it has ended its input.
+    """
     if hasattr(select, "poll"):  # not on Windows
         ended = select.POLLHUP | select.POLLERR | getattr(select, "POLLRDHUP", 0)  # Linux tells a half-close by it
         poll = select.poll()

@@ -1,1 +1,1 @@
-"""The process and its machine: threads, signals, ports, logging, memory."""
+"""What concerns the process and its machine: threads, signals, ports, logging, memory."""

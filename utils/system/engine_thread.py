@@ -1,8 +1,8 @@
-"""The one long-lived thread on which a model is loaded, warmed up and run.
+"""The engine thread: the one long-lived thread on which a model is loaded, warmed up and run.
 
-Torch gives every new Python thread an OpenMP pool of its own (a decode step went from 70 to over 105 ms), and compiled
-CUDA graphs belong to the thread that recorded them: so the stages' threads, several a conversation, ask the engine's
-thread to do the work and wait. Jobs run in the order in which they came.
+Torch gives every new Python thread an OpenMP pool of its own, which makes a decode step slower (over 105 ms instead of
+70). CUDA graphs belong to the thread that recorded them. So the threads of the stages, of which each conversation has
+several, do not run a model. They give the work to the engine thread and wait. Jobs run in the order of their arrival.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ T = TypeVar("T")
 Emit = Callable[[T], None]
 Live = Callable[[], bool]
 
-WATCH_S = 0.05  # how often a waiting stage looks whether its work is still wanted
+WATCH_S = 0.05  # how often a waiting stage checks whether its work is still wanted
 
 
 class EngineClosed(RuntimeError):
-    """The engine's thread has ended; it takes no more work."""
+    """The engine thread has ended, and takes no more work."""
 
 
 class Abandoned(Exception):
-    """Raised inside a job by `emit` when nobody wants its output any more."""
+    """Raised by `emit`, inside a job, when nobody wants the output of the job any more."""
 
 
 def always() -> bool:
-    """Work that is always wanted."""
+    """The `live` of work that is always wanted."""
     return True
 
 
@@ -42,7 +42,7 @@ def _one(_: object) -> float:
 
 
 class EngineThread:
-    """Runs jobs one after another on a thread of its own, a daemon: a load that hangs can't keep the process alive."""
+    """Runs jobs one after another on a daemon thread, so that a load that hangs can't keep the process alive."""
 
     def __init__(self, name: str) -> None:
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
@@ -52,10 +52,10 @@ class EngineThread:
         self._thread.start()
 
     def call(self, job: Callable[[], T], live: Callable[[], bool] = always) -> T:
-        """Run `job` on the engine's thread and return its result, or raise what it raises.
+        """Run `job` on the engine thread. Returns what it returns, and raises what it raises.
 
-        Raises CancelledError when `live` turns false: the caller goes on at once, the job (which should ask `live`
-        too) ends on its own and its result is dropped. Raises EngineClosed after `close`.
+        Raises CancelledError when `live` becomes false. The caller then goes on at once. The job ends later (it should
+        ask `live` too), and its result is dropped. Raises EngineClosed after `close`.
         """
         future = self.submit(job, live)
         while True:
@@ -70,7 +70,7 @@ class EngineThread:
                     raise EngineClosed(self._thread.name) from None
 
     def submit(self, job: Callable[[], T], live: Callable[[], bool] = always) -> Future[T]:
-        """Queue `job` and return at once. A job that is no longer wanted when its turn comes is not started."""
+        """Queue `job` and return at once. A job that nobody wants any more when its turn comes is not started."""
         future: Future[T] = Future()
 
         def work() -> None:
@@ -97,15 +97,15 @@ class EngineThread:
         room: float = math.inf,
         size: Callable[[T], float] = _one,
     ) -> Iterator[T]:
-        """Run `produce(emit, wanted)` on the engine's thread and yield what it emits, as it emits it.
+        """Run `produce(emit, wanted)` on the engine thread, and yield each item as soon as it is emitted.
 
-        Ends early, without an error, when `live` turns false. Closing the iterator abandons the job: from then on
-        `wanted()` is false, and `emit` raises Abandoned. An exception in the job is raised here, after everything it
-        had emitted.
+        The iterator ends early, without an error, when `live` becomes false. When it is closed, the job is abandoned:
+        `wanted()` is false from then on, and `emit` raises Abandoned. An exception in the job is raised here, after
+        all items that came before it.
 
-        room: what may wait to be taken, in the unit of `size`; `emit` waits until there is room again. An item that
-        is larger than that waits alone. Meanwhile the engine does nothing else: room is for a few seconds, so that a
-        paused listener's job does not run ahead of him to its end.
+        size: the size of an item. room: how much may wait to be taken, in the same unit; `emit` waits for room. An item
+        that is larger than `room` waits alone. The engine does nothing else while `emit` waits. So the room is a few
+        seconds of sound: enough for a listener, and a paused listener's job does not run to its end.
         """
         channel: _Channel[T] = _Channel(live, room, size)
 
@@ -123,7 +123,7 @@ class EngineThread:
             future.result()
 
     def close(self, timeout: float | None = None) -> bool:
-        """Take no more jobs, finish those that wait, end the thread. False: it was still busy after `timeout`."""
+        """Take no more jobs, finish those that wait, end the thread. False: it is still busy after `timeout` s."""
         with self._lock:
             self._closed = True
             self._jobs.put(None)
@@ -137,7 +137,7 @@ class EngineThread:
 
 
 class _Channel(Generic[T]):
-    """What a streaming job has emitted and its consumer has not taken."""
+    """The items that a streaming job has emitted and its consumer has not taken yet."""
 
     def __init__(self, live: Live, room: float, size: Callable[[T], float]) -> None:
         self._live = live
@@ -149,7 +149,7 @@ class _Channel(Generic[T]):
         self._changed = threading.Condition()
 
     def wanted(self) -> bool:
-        """Whether anybody will take what is emitted."""
+        """Whether the output of the job is still wanted."""
         return self._live() and not self._abandoned
 
     def emit(self, item: T) -> None:

@@ -1,4 +1,4 @@
-"""The server's listening sockets: bound before the models load, listening only when they are warm."""
+"""The server's listening sockets. They are bound before the models load, and listen when the models are ready."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ import ipaddress
 import socket
 
 BACKLOG = 64
-LOST_AFTER_S = 15  # a client whose machine or network has gone is given up after so long
+LOST_AFTER_S = 15  # a client whose machine or network has gone is given up after this time
 
 
 class PortUnavailable(OSError):
-    """An address can't be bound; the message is one line for the user."""
+    """An address can't be used. The message is one line for the user."""
 
 
 class Listener:
-    """The sockets of one port, one for each address its host name stands for."""
+    """The sockets of one port: one for each address of its host name."""
 
     def __init__(self, host: str, port: int) -> None:
-        """Binds. Port 0 takes any free one. Raises PortUnavailable."""
+        """Bind the sockets. Port 0 takes any free port. Raises PortUnavailable."""
         self.host = host
         self.sockets: list[socket.socket] = []
         self.port = port
@@ -33,7 +33,7 @@ class Listener:
             raise PortUnavailable(f"{host}:{port} can't be listened on: no address of this machine")
 
     def listen(self) -> None:
-        """Begin to accept. Raises PortUnavailable where another process began first."""
+        """Begin to accept connections. Raises PortUnavailable if another process was first."""
         for listening in self.sockets:
             try:
                 listening.listen(BACKLOG)
@@ -41,13 +41,13 @@ class Listener:
                 raise _unavailable(self.host, self.port, error) from error
 
     def close(self) -> None:
-        """Stop accepting."""
+        """Stop accepting connections."""
         for listening in self.sockets:
             listening.close()
 
     @property
     def public(self) -> bool:
-        """Other machines can reach it."""
+        """Whether other machines can reach it."""
         return any(not ipaddress.ip_address(s.getsockname()[0].partition("%")[0]).is_loopback for s in self.sockets)
 
     def _bind(self, family: int, address: tuple[str, int]) -> None:
@@ -85,11 +85,11 @@ def _unavailable(host: str, port: int, error: OSError) -> PortUnavailable:
 
 
 def prepare_connection(connection: socket.socket) -> None:
-    """Options for a conversation's connection: no delay, a small send buffer (what lies in it can't be taken back
-    when the user interrupts), and probes that find a client whose machine vanished.
+    """Set the options of a conversation's connection: no delay, a small send buffer, and probes.
 
-    There are no probes while something sent is not acknowledged: one that vanishes in mid-reply would keep its place
-    for a quarter of an hour, as long as Linux goes on sending, without a limit of its own (TCP_USER_TIMEOUT).
+    The send buffer is small because its audio can't be taken back when the user interrupts. The probes find a client
+    whose machine has vanished. But TCP sends no probes while sent data is not acknowledged. So a client that vanishes
+    in the middle of a reply would keep its place for a quarter of an hour. TCP_USER_TIMEOUT limits that.
     """
     options = [
         (socket.IPPROTO_TCP, "TCP_NODELAY", 1),

@@ -1,4 +1,4 @@
-"""A server of this checkout as a process of its own: started, waited for until it is ready, stopped as a user would."""
+"""Runs a server of this checkout as a process: starts it, waits until it is ready, and stops it as a user would."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from typing import IO
 
 ROOT = Path(__file__).resolve().parents[2]
 READY = "ready after"
-NICENESS = 10  # a tenth of the processor where others of this user want it too
+NICENESS = 10  # a tenth of the processor, if other programs of this user want it too
 
 
 class ServerFailed(RuntimeError):
-    """The server ended before it was ready; what it said has been shown."""
+    """The server ended before it was ready. Its output has been shown."""
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of the loopback interface that nobody uses now."""
+    """Some ports of the loopback interface that nobody uses now."""
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
     ports = [int(listening.getsockname()[1]) for listening in sockets]
     for listening in sockets:
@@ -32,10 +32,11 @@ def free_ports(count: int) -> list[int]:
 
 
 class LocalServer:
-    """A context manager. arguments: of s2s_pipeline.py. on_stdout/on_stderr take each of its lines.
+    """A server, as a context manager.
 
-    program: the script to run, another one where a test wants the server otherwise. yields: to whatever else runs on
-    this machine, where the system knows how: a client's sound can't wait, and breaks off where it has to.
+    arguments: the command line of s2s_pipeline.py. on_stdout, on_stderr: take each line of output. program: the script
+    to run; tests may run another one. yields: whether other programs go first, if the system can do that. A client on
+    the same machine needs it, since its sound breaks off when it has to wait.
     """
 
     def __init__(
@@ -74,13 +75,13 @@ class LocalServer:
         self.stop()
 
     def wait_ready(self) -> None:
-        """Wait until it serves. Raises ServerFailed where it ends instead."""
+        """Wait until the server is ready. Raises ServerFailed if it ends instead."""
         while not self._ready.wait(0.1):
             if self.process.poll() is not None and not self._ready.is_set():
                 raise ServerFailed(f"the server ended with exit status {self.process.returncode}")
 
     def stop(self, number: int = signal.SIGINT, timeout: float = 10.0) -> int:
-        """Press Ctrl-C and wait; kill it after `timeout` seconds. Returns its exit status."""
+        """Send Ctrl-C and wait. Kill the server after `timeout` seconds. Returns its exit status."""
         if self.process.poll() is None:
             self.process.send_signal(number)
         try:

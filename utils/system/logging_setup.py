@@ -1,4 +1,4 @@
-"""The server's log: to stderr, so that stdout holds the transcript alone."""
+"""Sets up the server's log. It goes to stderr, so that stdout has nothing but the transcript."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ NOISY = ("urllib3", "filelock", "huggingface_hub", "numba", "matplotlib", "async
 
 
 def configure_logging(level: str) -> None:
-    """level: debug, info, warning or error. Libraries speak from warning on."""
+    """Log from `level` on: debug, info, warning or error. Noisy libraries log from warning on."""
     logging.basicConfig(
         level=level.upper(), format="%(asctime)s %(levelname)-7s %(threadName)s: %(message)s", datefmt="%H:%M:%S"
     )

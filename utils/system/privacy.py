@@ -1,8 +1,9 @@
-"""Nothing of a conversation, and nothing about it, leaves the machine: no library may report on its use.
+"""Switches off the telemetry of libraries, so that nothing about a conversation leaves the machine.
 
-ONNX Runtime's Linux packages from 1.29 on send Microsoft an event for every model they load (its file and graph names,
-hashes, the session's options; see its docs/Privacy.md and release notes), from threads of their own and kept in
-~/.cache/Microsoft until the network is there. The Hugging Face hub counts uses where it is asked for something.
+From version 1.29 on, the Linux packages of ONNX Runtime send Microsoft an event for every model that they load: the
+names of its file and graph, hashes, and the options of the session (see its docs/Privacy.md and release notes). They do
+so from threads of their own, and keep the events in ~/.cache/Microsoft until there is a network. The client of the
+Hugging Face hub reports uses together with its requests.
 """
 
 from __future__ import annotations
@@ -11,6 +12,6 @@ import os
 
 
 def report_nothing() -> None:
-    """Takes effect on libraries that are imported later. What the user has set stays."""
+    """Set the environment variables. They work for libraries that are imported later. What the user has set stays."""
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")

@@ -1,4 +1,4 @@
-"""`with progress("loading the LM …"):` says nothing while the work is quick, and that it lives when it isn't."""
+"""`with progress("loading the LM …"):` shows that slow work goes on, and shows nothing for quick work."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TextIO
 
 from utils.system.stop_signals import Stopped
 
-INTERVAL_S = 2.0  # silent for so long, then a sign of life as often
+INTERVAL_S = 2.0  # nothing is shown for this time, and then a line each time it has passed
 
 Wait = Callable[[threading.Event, float], bool]
 
@@ -24,11 +24,11 @@ def progress(
     clock: Callable[[], float] = time.monotonic,
     wait: Wait = threading.Event.wait,
 ) -> Iterator[None]:
-    """Prints to `stream` (None: stderr) "… still loading the LM (4 s)" every two seconds while the block runs, on a
-    terminal as one line written over, and at last how long it took; nothing at all if it is done within two seconds.
+    """Print "… still loading the LM (4 s)" every two seconds while the block runs, and at the end how long it took.
 
-    what: an action in progress, "loading the LM …". clock: seconds. wait(done, seconds): whether `done` was set within
-    so many seconds. An exception of the block passes through; a stream that can't be written to is no error.
+    A block that ends within two seconds prints nothing. On a terminal the lines replace each other. what: an action in
+    progress, "loading the LM …". stream: None is stderr. clock: seconds. wait(done, seconds): waits, and returns
+    whether `done` was set. An exception of the block passes through. A stream that can't be written to is no error.
     """
     report = _Report(what.rstrip(" …."), sys.stderr if stream is None else stream, clock)
     done = threading.Event()

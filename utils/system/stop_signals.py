@@ -1,6 +1,7 @@
-"""SIGINT and SIGTERM: the first asks for a graceful end, the second ends the process at once.
+"""Handles SIGINT and SIGTERM. The first signal asks for an end in order, and the second ends the process at once.
 
-The handlers are installed explicitly, before anything loads: a shell starts background jobs with SIGINT ignored.
+The handlers are installed before anything loads, and also for SIGINT, since a shell starts background jobs with SIGINT
+ignored.
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Stopped(Exception):
-    """A stop was asked for in the middle of something that can be left as it is."""
+    """A stop was asked for. The work in progress can be left as it is."""
 
 
 class StopSignals:
-    """A context manager, on the main thread. `fileno()` becomes readable when a stop is asked for."""
+    """A context manager for the main thread. `fileno()` becomes readable when a stop is asked for."""
 
     def __init__(self) -> None:
         self.requested = False
@@ -44,11 +45,11 @@ class StopSignals:
         self._writer.close()
 
     def fileno(self) -> int:
-        """For `select`."""
+        """The file descriptor, for `select`."""
         return self._reader.fileno()
 
     def raise_if_requested(self) -> None:
-        """Raises Stopped once a stop was asked for."""
+        """Raise Stopped if a stop was asked for."""
         if self.requested:
             raise Stopped
 

@@ -1,1 +1,1 @@
-"""Text on its way to the voice: sentences, clauses, what can be spoken and how."""
+"""Text on its way to the voice: its sentences and clauses, and how it is spoken."""

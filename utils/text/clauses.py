@@ -1,4 +1,4 @@
-"""Where a text may be parted within a sentence, or at its end before the next has begun, as it is being written."""
+"""Finds the places at which a text may be cut while it is being written: inside a sentence, or at its end."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import sentencex
 
-# After a letter a comma needs nothing behind it; after a digit it may be inside "1,000", a colon inside "3:30".
+# A comma after a letter is always a mark. After a digit it may be inside "1,000", and a colon may be inside "3:30".
 MARK = re.compile(r"(?<=[^\W\d_])[,;]|(?<=[^\s.])[,;:](?=\s)|[—–](?=\s)|[，、；：]")
 WORD = re.compile(r"\w[\w'’.-]*")
 WITHOUT_SPACES = re.compile("[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")  # Thai, Japanese, Chinese, …
-LETTERS_A_WORD = 2  # in those
+LETTERS_A_WORD = 2  # in scripts without spaces
 
 
 def _set(words: str) -> frozenset[str]:
@@ -21,7 +21,7 @@ def _set(words: str) -> frozenset[str]:
 
 CONJUNCTIONS = _set("and but or because which that who whose where when while whereas so if as although though unless")
 PREPOSITIONS = _set("with without by from in for through into during between among across within until since")
-# After these a pause would part what belongs together: "such as", "at that time", "is so big", "depends on".
+# After these words a pause would split what belongs together: "such as", "at that time", "is so big", "depends on".
 BINDS = PREPOSITIONS | _set(
     "a an the this these those my your his her its our their no not some any every each such so as more less most very"
     " too much many same well far long soon even only just than to of on at about like up out over under and or but if"
@@ -31,11 +31,11 @@ BINDS = PREPOSITIONS | _set(
 LIST_NUMBERS = re.compile(r"^\s*\(?\d{1,3}[.)]\s", re.MULTILINE)
 JOINT = re.compile(r"(?P<before>[^\W\d_]+)\s(?=(?P<word>[^\W\d_]+)\s)")
 SENTENCE_END = re.compile(r"(?P<word>[^\W\d_]{3,}|\d{2,})[.!?]\s$")
-SHORTENED = _set("approx est vol mon tue wed thu fri")  # of three letters and more, unknown to sentencex
+SHORTENED = _set("approx est vol mon tue wed thu fri")  # abbreviations that sentencex does not know
 
 
 class Place(enum.Enum):
-    """What a text is parted at, the best first."""
+    """A kind of place at which a text may be cut. The best kind comes first."""
 
     MARK = enum.auto()
     CONJUNCTION = enum.auto()
@@ -44,15 +44,20 @@ class Place(enum.Enum):
 
 @dataclass(frozen=True)
 class Cut:
-    """at: the text's first `at` characters may be spoken; words: how many they are."""
+    """A place at which a text may be cut."""
 
     at: int
+    """How many characters of the text are before the cut."""
+
     place: Place
+    """What is there."""
+
     words: int
+    """How many words are before the cut."""
 
 
 def count_words(text: str) -> int:
-    """Words of `text` but for the numbers of a list; in a script without spaces, two letters count as one."""
+    """How many words `text` has, without the numbers of a list. In a script without spaces two letters are a word."""
     return sum(
         max(1, -(-len(WITHOUT_SPACES.findall(word)) // LETTERS_A_WORD))
         for word in WORD.findall(LIST_NUMBERS.sub("", text))
@@ -61,8 +66,10 @@ def count_words(text: str) -> int:
 
 
 def cuts(text: str, before: str = "", language: str = "en") -> list[Cut]:
-    """Where `text`, which follows `before` in the same reply, may be parted, in order; never inside a quotation, a
-    bracket, Markdown or a number. Conjunctions and prepositions are known of English alone."""
+    """The places at which `text` may be cut, in order. before: the text in front of it, in the same reply.
+
+    No place is inside a quotation, a bracket, Markdown or a number. Only English has conjunctions and prepositions.
+    """
     places = [(match.end(), Place.MARK) for match in MARK.finditer(text)]
     if language == "en":
         places += _joints(text)
@@ -71,9 +78,10 @@ def cuts(text: str, before: str = "", language: str = "en") -> list[Cut]:
 
 
 def ends_sentence(text: str, language: str = "en") -> bool:
-    """Whether `text` ends with a sentence and one white space, as far as can be known before the next one begins.
+    """Whether `text` ends with a whole sentence and one white space.
 
-    Not after what may be an abbreviation or a number: what follows those will tell.
+    The next sentence has not begun yet. So the answer is False after what may be an abbreviation or a number: there the
+    next word will tell.
     """
     match = SENTENCE_END.search(text)
     if match is None or match["word"].lower() in SHORTENED or not _closed(text):
@@ -83,7 +91,7 @@ def ends_sentence(text: str, language: str = "en") -> bool:
 
 
 def _joints(text: str) -> list[tuple[int, Place]]:
-    """Before words that begin a clause or a phrase: the word has to be complete, "so" may be the start of "some"."""
+    """The places before words that begin a clause or a phrase. The word must be complete: "so" may become "some"."""
     found = []
     for match in JOINT.finditer(text):
         before, word = match["before"].lower(), match["word"].lower()
@@ -97,7 +105,7 @@ def _joints(text: str) -> list[tuple[int, Place]]:
 
 
 def _closed(text: str) -> bool:
-    """Whether nothing that `text` opens is still open at its end, and it is no row of a table."""
+    """Whether `text` closes everything that it opens, and does not end in a row of a table."""
     return (
         not any(text.count(opening) > text.count(closing) for opening, closing in ("()", "[]", "{}", "“”", "«»", "<>"))
         and not any(text.count(both) % 2 for both in ('"', "`", "**"))

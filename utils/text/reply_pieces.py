@@ -1,8 +1,8 @@
 """Cuts a reply into the pieces that are spoken: first a clause, so that the voice begins early, then sentences.
 
-The numbers below were chosen with `benchmarks.first_clauses`: 48 replies of SmolLM2-135M to questions that are answered
-at length, played through with the bundled voice. At 25 tokens a second, of which 12 are left while the voice is at work
-(its time is 0.05 of what it says, 0.115 beside the model):
+The numbers below were chosen with `benchmarks.first_clauses`: 48 long replies of SmolLM2-135M, played through with the
+bundled voice. The model writes 25 tokens a second, and 12 while the voice is at work. The voice needs 0.05 times as
+long as what it says, and 0.115 times beside the model. From the first token to the first audio, and gaps after it:
 
                                           mean      p95       underruns
     whole sentences                       1,132 ms  2,309 ms  0
@@ -12,10 +12,12 @@ at length, played through with the bundled voice. At 25 tokens a second, of whic
     2 words and more, without growth        671     1,136     2, of 1,363 ms in all
     3 words and more, growth 2              695     1,136     0
 
-Greedy answers to the 24 questions of `benchmarks.latency`, of which half are one short sentence: 751 ms for 879 in the
-mean, 1,181 for 1,408 at the 95th percentile, no underrun. 120 replies on busy cores, where the voice leaves the model a
-third of its speed and 0.13 is the voice's time, have underruns whatever the rule: 6 (4.7 s in all) of whole sentences,
-5 (1.5 s) of 2 words with growth, 3 (1.0 s) of 3 words, which costs 19 ms in the mean: 749 ms, and 1,224 whole.
+For greedy answers to the 24 questions of `benchmarks.latency`, half of which are one short sentence, the mean is 751 ms
+instead of 879 with whole sentences, the 95th percentile 1,181 instead of 1,408, and there is no underrun.
+
+On busy cores the voice leaves the model a third of its speed, and needs 0.13 times as long as what it says. There 120
+replies have underruns with every rule: 6 with whole sentences (4.7 s in all), 5 with 2 words and growth (1.5 s), and 3
+with 3 words and growth (1.0 s). 3 words cost 19 ms in the mean: it is 749 ms, and 1,224 with whole sentences.
 """
 
 from __future__ import annotations
@@ -25,31 +27,34 @@ from dataclasses import dataclass
 from utils.text.clauses import Cut, Place, cuts, ends_sentence
 from utils.text.sentences import SentenceStream
 
-# The first piece. A pause where there is no mark is heard as one, so it has to be worth more.
+# The fewest words of the first piece. A pause without a mark sounds odd, so it needs more words.
 LEAST_WORDS = {Place.MARK: 3, Place.CONJUNCTION: 5, Place.PREPOSITION: 8}
 LEAST_LATER = {Place.MARK: 4, Place.CONJUNCTION: 6}
-# How much longer than all before it a piece may become. A second of speech is 4.5 tokens and takes a tenth of a second
-# to make: at r tokens a second, what was given out plays on for (1 - 4.5 / r) / (4.5 / r + 0.1) times its length while
-# the next is made; that is 2.9 times at 25 tokens a second, 1.75 times at 15.
+# How many times as long as everything before it a piece may become. A second of speech is 4.5 tokens, and takes a
+# tenth of a second to make. At r tokens a second, the next piece may be (1 - 4.5 / r) / (4.5 / r + 0.1) times as long
+# as what is playing meanwhile: 2.9 times at 25 tokens a second, 1.75 times at 15.
 GROWTH = 2.0
-PAUSE = 9  # letters: the silence around a piece (0.45 s of the bundled voice) plays as long as so many (0.05 s each)
+PAUSE = 9  # the silence around a piece (0.45 s with the bundled voice) lasts as long as 9 letters of 0.05 s
 
 
 @dataclass(frozen=True)
 class Piece:
-    """A part of the reply. text: the model's own; goes_on: its sentence is not over with it."""
+    """A part of the reply."""
 
     text: str
+    """The text, as the model wrote it."""
+
     goes_on: bool
+    """Whether its sentence goes on after it."""
 
 
 class ReplyPieces:
-    """One reply. The pieces do not depend on where the tokens end; joined, their texts are the reply.
+    """Cuts one reply. Its pieces do not depend on how the text is cut into tokens, and joined they are the whole text.
 
-    language: an ISO 639 code. least_words: of the first piece, by where it ends; a place that is not named is none.
-    growth: a sentence that becomes more than so many times as long as all that was given out is cut too, at the last
-    place that has least_later words before it. {} and infinity: whole sentences, the first one without waiting for
-    the second to begin.
+    language: an ISO 639 code. least_words: the fewest words of the first piece, by the kind of place at which it ends;
+    it does not end at a kind that is missing here. growth: a later sentence that gets more than this many times as long
+    as everything given out before is cut too, at the last good place. least_later: the same as least_words, for these
+    cuts. With {} and infinity there are only whole sentences, and the first one does not wait for the second one.
     """
 
     def __init__(
@@ -70,11 +75,11 @@ class ReplyPieces:
         self._bought = 0  # the length of what was given out, pauses included
 
     def feed(self, text: str) -> list[Piece]:
-        """More text of the model → the pieces that may be spoken now."""
+        """Take more text of the model, and return the pieces that may be spoken now."""
         return [piece for character in text for piece in self._step(character)]
 
     def flush(self) -> list[Piece]:
-        """The reply is over → what is left of it."""
+        """End the reply, and return the pieces that are left."""
         return self._whole(self._sentences.flush(), last=True)
 
     def _step(self, character: str) -> list[Piece]:
@@ -87,7 +92,7 @@ class ReplyPieces:
         return pieces
 
     def _whole(self, sentences: list[str], last: bool = False) -> list[Piece]:
-        """What was not yet given out of these sentences; white space alone waits for what follows it."""
+        """The parts of these sentences that were not given out yet. White space waits for the text after it."""
         pieces = []
         for sentence in sentences:
             self._over += len(sentence)
@@ -104,7 +109,7 @@ class ReplyPieces:
         return Piece(text, goes_on)
 
     def _cut(self) -> Cut | None:
-        """Where the sentence that is being written is to be parted now."""
+        """Where to cut the sentence that is being written. None: nowhere yet."""
         pending = self._text[self._given :]
         least = self._least_later if self._given else self._least
         if self._given and len(pending) <= self._growth * self._bought:

@@ -1,7 +1,7 @@
-"""Cuts the language model's token stream into sentences, as it streams.
+"""Cuts the text of the language model into sentences while it is being written.
 
-`sentencex` knows where sentences end ("Dr. Smith", "3.50", "e.g.", many languages) and keeps every character, so the
-sentences joined are the model's text, whatever the token boundaries.
+`sentencex` knows where sentences end in many languages, also with "Dr. Smith", "3.50" and "e.g.". It keeps every
+character. So the sentences, joined, are the model's text, and they do not depend on how it is cut into tokens.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ import sentencex
 
 CLAUSE_END = re.compile(r"[,;:，、；：—–](?=\s|$)|[，、；：]")
 SENTENCE_MARK = re.compile(r"[.!?…。！？｡؟।\n]")
-LIST_NUMBER = re.compile(r"\s*\(?\d{1,3}[.)]\s*")  # "2." alone is the beginning of what it numbers
+LIST_NUMBER = re.compile(r"\s*\(?\d{1,3}[.)]\s*")  # "2." belongs to the sentence that it numbers
 BEGUN = re.compile(r"\s*\S.*[^\W\d_]|\s*[^\W\d_]\S", re.DOTALL)  # two characters, a letter among them
 
 
 class SentenceStream:
-    """One reply. language: an ISO 639 code; one that sentencex does not know is split as English.
+    """Cuts one reply. language: an ISO 639 code; a language that sentencex does not know is split as English.
 
-    longest: a text without an end is given out at this length (characters), at its last clause or else word.
+    longest: a sentence with more characters than this is cut after its last clause, or else after its last word.
     """
 
     def __init__(self, language: str = "en", longest: int = 300) -> None:
@@ -28,7 +28,7 @@ class SentenceStream:
         self._pending = ""
 
     def feed(self, text: str) -> list[str]:
-        """More text of the model → the sentences that are complete now."""
+        """Take more text of the model, and return the sentences that are complete now."""
         self._pending += text
         sentences: list[str] = []
         if SENTENCE_MARK.search(self._pending):
@@ -40,20 +40,20 @@ class SentenceStream:
         return sentences
 
     def flush(self) -> list[str]:
-        """The reply is over → what is left of it."""
+        """End the reply, and return what is left."""
         sentences = self._segments(self._pending)
         self._pending = ""
         return sentences
 
     def _complete(self) -> tuple[list[str], str]:
-        """(sentences that are surely over, the rest): a sentence is over when the next one has begun."""
+        """The sentences that are over for certain, and the rest. A sentence is over when the next one has begun."""
         segments = self._segments(self._pending)
         if len(segments) < 2 or not BEGUN.match(segments[-1]):
             return [], self._pending
         return segments[:-1], segments[-1]
 
     def _segments(self, text: str) -> list[str]:
-        """The sentences of `text`, none of them white space or a list's number alone; joined they are `text`."""
+        """The sentences of `text`. None is only white space or only a list's number. Joined they are `text`."""
         merged: list[str] = []
         lines = text.splitlines(keepends=True)  # a line break ends a sentence: lists and headings have no full stop
         for segment in (segment for line in lines for segment in sentencex.segment(self._language, line)):

@@ -1,8 +1,8 @@
-"""What a voice should read of a language model's text: no Markdown, no emoji, nothing that can't be said.
+"""Removes what a voice can't say from the text of a language model: Markdown, emoji and control characters.
 
-Sentences come one by one while the model still writes, so a marker may stand without its partner ("**Hello there. How
-are you?**" is two sentences) and a code fence spans several. A Markdown parser wants whole documents, and would take
-"2024. That was …" for a list; here each marker is removed for itself.
+Sentences come one by one while the model writes. So a marker may come without its partner ("**Hello there. How are
+you?**" is two sentences), and a code fence may span several sentences. A Markdown parser needs whole documents, and
+would take "2024. That was …" for a list. Here each marker is removed on its own.
 """
 
 from __future__ import annotations
@@ -34,24 +34,24 @@ INLINE: list[tuple[re.Pattern[str], str]] = [
     (re.compile(r"(?<!\w)[*_](?=\S)|(?<=\S)[*_](?!\w)"), ""),  # emphasis; snake_case stays
 ]
 MARKS = (",", ";", ":", ".", "!", "?", "…", "，", "、", "；", "：")
-DASHES = " -–—"  # which a voice does not read
+DASHES = " -–—"  # a voice does not read them
 UNSPEAKABLE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufe00-\ufe0f\ufeff\u2500-\u25ff]"
 )
 
 
 class SpeakableText:
-    """One reply. Knows across sentences whether it is inside a code fence."""
+    """The speakable text of one reply. It remembers from sentence to sentence whether it is inside a code fence."""
 
     def __init__(self) -> None:
         self._in_code = False
 
     def speak(self, sentence: str, goes_on: bool = False) -> str:
-        """The sentence as it should be read, on one line; "" where there is nothing to say.
+        """The sentence as a voice should read it, on one line. "" if there is nothing to say.
 
-        goes_on: it is a piece, and its sentence is not over. Where it has no mark at its end it gets a comma: a
-        voice may take the end of its text for the end of the sentence. (The bundled voice's pitch is much the same; the
-        comma makes its pause 280 ms, of 190. At a comma within a whole sentence it pauses 320 ms.)
+        goes_on: the text is a piece whose sentence is not over. It gets a comma if it has no mark at its end, since a
+        voice may take the end of a text for the end of a sentence. The bundled voice then pauses for 280 ms instead of
+        190, with much the same pitch. At a comma inside a whole sentence it pauses for 320 ms.
         """
         spoken = []
         position = 0

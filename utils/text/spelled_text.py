@@ -1,6 +1,7 @@
-"""Spells what a voice that reads letters can't read: numbers, units, signs and abbreviations.
+"""Spells out what a voice that only reads letters can't read: numbers, units, signs and abbreviations.
 
-Numbers in the languages that num2words knows; all else in English only: elsewhere a wrong word is worse than a sign.
+Numbers are spelled in all languages that num2words knows. Everything else is spelled in English only, since in another
+language a wrong word is worse than a sign.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ NUMBER = r"\d+(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?"
 SCALES = {"k": "thousand", "m": "million", "bn": "billion", "b": "billion", "tn": "trillion"}
 SCALE = r"(?:\s?(?P<long>thousand|million|billion|trillion)\b|\s?(?P<short>k|m|bn|tn)\b)?"
 UNIT = "|".join(sorted(map(re.escape, UNITS), key=len, reverse=True))
-LONGEST_NUMBER = 15  # digits; what is longer is no quantity
+LONGEST_NUMBER = 15  # digits: a longer number is no quantity, and is read digit by digit
 QUANTITY = re.compile(r"\s+(?:people|men|women|children|[a-z]+s)\b")
 SHOUTED = re.compile(r"[A-Z]{2,}(?: [A-Z]{2,}){2,}")
 
@@ -33,9 +34,9 @@ Rule = tuple[re.Pattern[str], Callable[[re.Match[str]], str]]
 
 
 def spell(text: str, language: str = "en") -> str:
-    """The text in words. language: ISO 639; of one that is not known, numbers stay as they are. Never raises.
+    """The text in words. Never raises. It loses no words, and it returns a text of words as it is.
 
-    Words are never lost, and a text of words alone comes back as it is.
+    language: an ISO 639 code. In a language that num2words does not know, numbers stay as they are.
     """
     if language != "en":
         return re.sub(r"\d+(?:[.,]\d+)*", lambda match: _foreign(match[0], language), text)
@@ -45,7 +46,7 @@ def spell(text: str, language: str = "en") -> str:
 
 
 def _words(number: str, to: str = "cardinal", language: str = "en") -> str:
-    """A number's words; the number itself where there are none."""
+    """The words of a number, or the number itself if there are none."""
     plain = number.replace(",", "")
     try:
         value = float(plain) if "." in plain else int(plain)
@@ -62,7 +63,7 @@ def _digits(number: str) -> str:
 
 
 def _foreign(number: str, language: str) -> str:
-    """3,5 and 1.234 and 3.5 as most of the world writes them."""
+    """The words of a number that is written as in most of the world: 3,5 or 1.234, and also 3.5."""
     parts = re.split(r"[.,]", number)
     if len(parts) > 1 and all(len(part) == 3 for part in parts[1:]):
         plain = ["".join(parts)]
@@ -128,7 +129,7 @@ def _decade(match: re.Match[str]) -> str:
 
 
 def _capitals(match: re.Match[str]) -> str:
-    """Letters are spelled, but for what is spoken as a word: long ones with vowels (NASA), and words in capitals."""
+    """Spell an abbreviation letter by letter. Long ones with vowels (NASA) and words in capitals stay words."""
     word = match[1]
     spoken_as_word = word in SPOKEN_CAPITALS or (len(word) > 3 and re.search("[AEIOUY]", word))
     if spoken_as_word or SHOUTED.search(match.string):

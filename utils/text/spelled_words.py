@@ -1,4 +1,4 @@
-"""Words of `utils.text.spelled_text`: what abbreviations, units and signs are called in English."""
+"""The words of `utils.text.spelled_text`: the English names of abbreviations, units and signs."""
 
 from __future__ import annotations
 
@@ -50,13 +50,13 @@ NUMERALS = (
 )  # fmt: skip
 ROMAN_NUMBERS = {numeral: number for number, numeral in enumerate(NUMERALS, 1)}
 
-# After other names "I" is more often a word than a number.
+# The names of kings and popes. After other names, "I" is more often a word than a number.
 ROMAN_NAMES = (
     "Alexander|Benedict|Catherine|Charles|Edward|Elizabeth|Francis|Frederick|George|Gregory|Henry|James|John|John Paul|"
     "Leo|Louis|Napoleon|Nicholas|Otto|Paul|Peter|Philip|Pius|Ramses|Richard|Wilhelm|William"
 )
 
-# In capitals, and yet spoken as words: acronyms of two or three letters, and words that are only stressed.
+# Spoken as words although they are in capitals: short acronyms, and words that are only stressed.
 SPOKEN_CAPITALS = {
     "OK", "AM", "AN", "AND", "ANY", "ARE", "AS", "AT", "BE", "BUT", "BY", "CAN", "DID", "DO", "FOR", "GET", "GO", "HAS",
     "HE", "HER", "HIS", "HOW", "IF", "IN", "IS", "IT", "ITS", "LET", "ME", "MAY", "MY", "NEW", "NO", "NOT", "NOW", "OF",

@@ -1,4 +1,4 @@
-"""Splits a text that is too long to be spoken in one breath of a model's: at sentences, else clauses, else words."""
+"""Splits a text that is too long for a text-to-speech model: at sentences, or else at clauses, or else at words."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ KINDS = (SENTENCE_END, CLAUSE_END, CONJUNCTION, WORD_END)
 
 
 def split_long(text: str, longest: int) -> list[str]:
-    """The text in parts of at most `longest` (≥ 1) characters, about equally long; [text] where it is short enough.
+    """The text in parts of about the same length, none with more than `longest` characters (1 or more).
 
-    Joined with spaces they have all its words; only a word that is longer than that is cut.
+    A short text is the only part. Joined with spaces, the parts have all words of the text. Only a word that is longer
+    than `longest` is cut.
     """
     text = text.strip()
     if len(text) <= longest:
@@ -27,9 +28,9 @@ def split_long(text: str, longest: int) -> list[str]:
 
 
 def _cut(text: str, longest: int) -> int:
-    """Where to cut: near the middle of what is left, or else where the first part is as long as may be.
+    """Where to cut a text that is too long: near the middle of its parts, so that none is a single word.
 
-    Halving what has to be halved anyway makes equal parts: nobody wants to hear a long one and then a word.
+    If no good place is near, the first part is as long as it may be.
     """
     parts = -(-len(text) // longest)
     ideal = len(text) * (parts // 2) // parts if parts > 1 else longest

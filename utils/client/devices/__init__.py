@@ -1,1 +1,1 @@
-"""Where the client's sound comes from and goes to: sound card or files."""
+"""Sources and sinks of the client's sound: the sound card, or files."""

@@ -1,4 +1,4 @@
-"""The microphone's blocks between the sound card, which can't wait, and the network, which may."""
+"""Holds the blocks of the microphone between the sound card, which can't wait, and the network, which may stall."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 class CaptureBuffer(Generic[T]):
-    """A queue of blocks, filled by one thread and emptied by another. most: blocks kept; the oldest go first."""
+    """A queue between two threads. most: how many blocks it keeps; when it is full, the oldest one is dropped."""
 
     def __init__(self, most: int) -> None:
         self._blocks: deque[T] = deque(maxlen=most)
@@ -23,13 +23,13 @@ class CaptureBuffer(Generic[T]):
             self._filled.notify()
 
     def get(self, timeout_s: float) -> T | None:
-        """The oldest block, or None if none comes within so many seconds."""
+        """The oldest block, or None if none comes within `timeout_s` seconds."""
         with self._filled:
             if not self._filled.wait_for(lambda: bool(self._blocks), timeout_s):
                 return None
             return self._blocks.popleft()
 
     def clear(self) -> None:
-        """Forget what was captured so far."""
+        """Drop all blocks."""
         with self._filled:
             self._blocks.clear()

@@ -1,4 +1,4 @@
-"""WAV files in the place of microphone and speaker."""
+"""WAV files that take the place of microphone and speaker."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from utils.audio.sinc_resampler import resample_whole
 from utils.audio.wire import encode, to_pcm
 from utils.client.devices.wav_files import WavWriter, read_wav
 
-BLOCK_S = 0.032  # what silero-vad takes in one step
-SILENCE_S = 1.0  # after the file: the server hears that the user has finished, as it does in a conversation
+BLOCK_S = 0.032  # the length of one step of silero-vad
+SILENCE_S = 1.0  # sent after the file, so that the server hears that the user is done
 
 Wait = Callable[[threading.Event, float], bool]
 
 
 class FileSource:
-    """Sends a WAV file as a microphone would: in real time, by an absolute clock, then a second of silence.
+    """Sends a WAV file in real time, as a microphone would, and then a second of silence.
 
-    rate: of what is sent, Hz. wait(event, seconds): whether the event was set within so many seconds. Raises WavError
-    and OSError when it is made.
+    rate: the rate at which it is sent, Hz. wait(event, seconds): waits, and returns whether the event was set. The
+    constructor raises WavError and OSError.
     """
 
     heard = False
@@ -45,7 +45,7 @@ class FileSource:
         self._wait = wait
 
     def blocks(self, stopping: threading.Event) -> Iterator[bytes]:
-        """Each block when its last sample would have been spoken. Every call begins at the file's beginning."""
+        """Each block, at the time at which its last sample would have been spoken. Each call starts the file anew."""
         size = round(BLOCK_S * self._rate)
         started = self._clock()
         for start in range(0, len(self._pcm), size):
@@ -57,7 +57,7 @@ class FileSource:
 
 
 class FileSink:
-    """Writes the reply to a WAV file; it makes no sound. rate: of what is written, Hz."""
+    """Writes the reply to a WAV file and plays nothing. rate: the file's rate, Hz."""
 
     playing = False
 

@@ -1,4 +1,4 @@
-"""The sound library and its devices: loaded late, found by number or name, listed."""
+"""Loads the sound library, lists its devices, and finds a device by its number or its name."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ INSTALL_SOUNDDEVICE = "sounddevice is missing: pip install -r requirements-clien
 
 
 def load_sounddevice() -> Any:
-    """The sounddevice module. Raises SoundError, which says what to install."""
+    """Import the sounddevice module. Raises SoundError, which says what to install."""
     try:
         import sounddevice
     except ImportError as error:
@@ -34,7 +34,7 @@ def load_sounddevice() -> Any:
 
 
 def look_again(sound: Any) -> None:
-    """PortAudio lists the devices once, when it starts: start it anew. No stream may be open. Raises SoundError."""
+    """Start PortAudio anew: it only lists the devices when it starts. No stream may be open. Raises SoundError."""
     with contextlib.suppress(sound.PortAudioError):  # it did not start the last time
         sound._terminate()
     try:
@@ -46,7 +46,7 @@ def look_again(sound: Any) -> None:
 def find_device(sound: Any, kind: Kind, wanted: str | None) -> int:
     """The number of a device. wanted: its number, a part of its name in any case, or None for the system's default.
 
-    An exact name goes before a part of one, the default sound system's before another's. Raises SoundError.
+    If several devices match, an exact name wins, then a device of the default sound system. Raises SoundError.
     """
     if wanted is None:
         return _default_device(sound, kind)
@@ -62,7 +62,7 @@ def find_device(sound: Any, kind: Kind, wanted: str | None) -> int:
 
 
 def device_lines(sound: Any) -> list[str]:
-    """A line for each device."""
+    """One line for each device: its number, its name and what it can do."""
     lines = []
     defaults = {kind: _default_or_none(sound, kind) for kind in CALLED}
     for device in sound.query_devices():
@@ -77,15 +77,15 @@ def device_lines(sound: Any) -> list[str]:
 
 
 def one_line(error: BaseException) -> str:
-    """An error's text without its line breaks."""
+    """The text of an error, without line breaks."""
     return " ".join(str(error).split()) or type(error).__name__
 
 
 @contextlib.contextmanager
 def quiet_libraries() -> Iterator[None]:
-    """PortAudio and what is below it write pages straight to stderr, from threads of their own too: not here.
+    """Silence PortAudio and the libraries below it, which write pages to stderr from threads of their own.
 
-    Python's `sys.stderr` still leads where it did.
+    Python's `sys.stderr` still works.
     """
     try:
         sys.stderr.flush()

@@ -1,4 +1,4 @@
-"""The reply's bytes between the network, which brings them in bursts, and the sound card, which can't wait."""
+"""Holds the reply between the network, which brings it in bursts, and the sound card, which can't wait."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ SAMPLE_BYTES = 2
 
 
 class PlaybackBuffer:
-    """A queue of bytes of 16-bit samples, filled by one thread and emptied by another, in order, without loss.
+    """A queue of 16-bit samples, as bytes, between two threads. It drops nothing.
 
-    capacity: bytes from which on `wait_for_room` waits. Nothing is ever dropped: whoever fills it waits first, and so
-    the buffer exceeds its capacity by one `append` at most.
+    capacity: from this number of bytes on, `wait_for_room` waits. The thread that fills the queue calls it before each
+    `append`, so the queue exceeds its capacity by one `append` at most.
     """
 
     def __init__(self, capacity: int) -> None:
@@ -25,19 +25,19 @@ class PlaybackBuffer:
             return len(self._bytes)
 
     def wait_for_room(self, timeout_s: float) -> bool:
-        """Whether there is room, after waiting for it for at most so many seconds."""
+        """Wait for room, for `timeout_s` seconds at most. Returns whether there is room."""
         with self._room:
             return self._room.wait_for(self._has_room, timeout_s)
 
     def append(self, data: bytes) -> None:
-        """Add bytes, cut anywhere."""
+        """Add bytes. They may end in the middle of a sample."""
         with self._room:
             self._bytes += data
 
     def read_into(self, out: Any) -> int:
-        """Fill `out`, a writable buffer of an even number of bytes, with whole samples and then with silence.
+        """Fill `out`, a writable buffer of an even number of bytes, with whole samples, and the rest with silence.
 
-        Never waits for data. Returns how many bytes of it are audio; half a sample stays until it is complete.
+        Never waits. Returns how many bytes of `out` are audio. Half a sample stays in the queue until it is complete.
         """
         view = memoryview(out).cast("B")
         with self._room:
@@ -50,7 +50,7 @@ class PlaybackBuffer:
         return count
 
     def clear(self) -> None:
-        """Forget what was not played."""
+        """Drop everything that was not played."""
         with self._room:
             self._bytes.clear()
             self._room.notify_all()

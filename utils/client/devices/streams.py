@@ -1,7 +1,7 @@
-"""Microphone and speaker of the client, through sounddevice.
+"""The client's microphone and speaker, through sounddevice.
 
-The callbacks, which the sound card can't wait for, only move bytes; everything else happens in the threads of a
-conversation. Where a device refuses the wire's sample rate it runs at its own, and the audio is resampled here.
+The sound card can't wait for its callbacks, so they only move bytes. Everything else happens in the threads of a
+conversation. A device that refuses the wire's sample rate runs at its own, and the audio is resampled here.
 """
 
 from __future__ import annotations
@@ -24,24 +24,25 @@ from utils.client.echo.cancellation import EchoCancellation
 from utils.client.echo.sound_blocks import SoundBlock
 from utils.client.errors import SoundError
 
-MOST_PLAYBACK_S = 300  # a server that doesn't pace sends a whole reply at once; then its socket has to wait
-MOST_CAPTURE_S = 10.0  # when the network stalls for longer, the oldest words are lost
-ECHO_TAIL_S = 0.2  # the room goes on sounding for so long after the last sample
-LAST_S = 0.15  # with less than this left, and nothing coming, a reply is taken to have ended
-SPEECH_DBFS = -45.0  # louder is somebody speaking, for the status line only
-SPEECH_HOLD_S = 0.6  # between two words it still is
-COMMON_RATES = (48_000, 44_100)  # tried last: every sound card knows one of them
-MOST_SILENT_S = 5.0  # a device that has not called for so long, and for four blocks, has gone
-MOST_DELAY_S = 2.0  # between a callback and the air; a sound system that reports more is mistaken
+MOST_PLAYBACK_S = 300  # how much of a reply is kept, if a server sends faster than it plays; then its socket waits
+MOST_CAPTURE_S = 10.0  # how much is kept while the network stalls; then the oldest words are lost
+ECHO_TAIL_S = 0.2  # how long the room still sounds after the last sample
+LAST_S = 0.15  # if less than this is left and nothing comes, the reply has ended
+SPEECH_DBFS = -45.0  # from this level on the status line shows that somebody speaks
+SPEECH_HOLD_S = 0.6  # for this time after a word it still shows that
+COMMON_RATES = (48_000, 44_100)  # tried last, since every sound card knows one of them
+MOST_SILENT_S = 5.0  # a device that has not called for this time, and for four blocks, has gone
+MOST_DELAY_S = 2.0  # from a callback to the loudspeaker; a sound system that reports more is wrong
 TICK_S = 0.1
 
 Clock = Callable[[], float]
 
 
 class AudioStream:
-    """A sound card's stream in one direction, of 16-bit mono samples: open → start → stop.
+    """A stream of 16-bit mono samples to or from the sound card. Call `open`, then `start`, then `stop`.
 
-    After `open`, rate: what the device runs at, Hz; latency_s: between the callback and the air.
+    After `open` it has these attributes. rate: the rate of the device, Hz. latency_s: seconds between a callback and
+    the moment at which its samples can be heard.
     """
 
     def __init__(self, sound: Any, kind: Kind, device: int, block: int, clock: Clock = time.monotonic) -> None:
@@ -54,7 +55,7 @@ class AudioStream:
         self.name = str(sound.query_devices(device)["name"])
 
     def open(self, rate: int, callback: Callable[..., None]) -> None:
-        """Open at `rate`, or at the device's own where it refuses. Raises SoundError."""
+        """Open the device at `rate` (Hz), or at its own rate if it refuses that. Raises SoundError."""
         make = self._sound.RawInputStream if self._kind == "input" else self._sound.RawOutputStream
         own = int(self._sound.query_devices(self._device)["default_samplerate"])
         refusal: Exception | None = None
@@ -82,13 +83,13 @@ class AudioStream:
             raise SoundError(f"the {CALLED[self._kind]} {self.name!r} can't start: {one_line(error)}") from error
 
     def sound_block(self, data: Any, when: Any) -> SoundBlock:
-        """A copy of what a callback moves. Call it once in each. when: PortAudio's times."""
+        """A copy of the samples that a callback moves. Each callback calls it once. when: PortAudio's times."""
         block = SoundBlock(bytes(data), self.rate, self._moved, self._called_at, self._delay_s(when))
         self._moved = block.end
         return block
 
     def _delay_s(self, when: Any) -> float:
-        """Between this callback and the air, as reported now, or else when the stream was opened."""
+        """Seconds between this callback and the sound, as PortAudio reports them, or else as at the opening."""
         if self._kind == "output":
             delay = when.outputBufferDacTime - when.currentTime
         else:
@@ -97,7 +98,7 @@ class AudioStream:
         return max(0.0, delay) if reported else self.latency_s
 
     def stop(self) -> None:
-        """At once, without playing what is left."""
+        """Stop at once. What is left is not played."""
         self._stream.abort(ignore_errors=True)
         self._stream.close(ignore_errors=True)
 
@@ -126,7 +127,7 @@ class AudioStream:
 
 
 class Speaker:
-    """A sink that plays. rate: of what is written, Hz. echo: is told what is played."""
+    """A sink that plays. rate: the rate of what is written, Hz. echo: takes a copy of what is played."""
 
     def __init__(
         self, stream: AudioStream, rate: int, clock: Clock = time.monotonic, echo: EchoCancellation | None = None
@@ -142,7 +143,7 @@ class Speaker:
 
     @property
     def playing(self) -> bool:
-        """From when a reply's first sample is here until the room is quiet after its last."""
+        """True from the arrival of a reply's first sample until the room is quiet after its last one."""
         quiet_after = self._stream.latency_s + ECHO_TAIL_S
         return len(self._buffer) >= SAMPLE_BYTES or self._clock() - self._last_played < quiet_after
 
@@ -150,7 +151,7 @@ class Speaker:
         return str(self._stream)
 
     def start(self) -> None:
-        """Begin to play, silence at first. Raises SoundError."""
+        """Begin to play. It plays silence until a reply comes. Raises SoundError."""
         self._stream.start()
 
     def stop(self) -> None:
@@ -185,9 +186,9 @@ class Speaker:
 
 
 class Microphone:
-    """A source that listens. rate: of what is sent, Hz. muted: asked block by block whether to send nothing.
+    """A source that listens. rate: the rate of what is sent, Hz. muted: says for each block whether it is left out.
 
-    echo: takes out of it what is played meanwhile.
+    echo: removes the sound of the speaker from what is heard.
     """
 
     def __init__(
@@ -236,7 +237,7 @@ class Microphone:
         self._stream.check()
 
     def blocks(self, stopping: threading.Event) -> Iterator[bytes]:
-        """From this call on: what was captured while nobody was connected is not sent."""
+        """Blocks from this call on. Sound that was captured before, without a connection, is dropped."""
         self._captured.clear()
         if self._resampler is not None:
             self._resampler.flush()
@@ -268,7 +269,7 @@ class Microphone:
 
 
 def open_stream(sound: Any, kind: Kind, wanted: str | None, block: int) -> AudioStream:
-    """The stream of the device that `wanted` names. Raises SoundError."""
+    """The stream of the device that `wanted` names, not open yet. Raises SoundError."""
     return AudioStream(sound, kind, find_device(sound, kind, wanted), block)
 
 

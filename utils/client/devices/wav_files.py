@@ -1,7 +1,7 @@
-"""WAV files for the client: any PCM file in, 16-bit mono out.
+"""WAV files for the client. It reads any PCM file, and writes 16-bit mono.
 
-Python's own `wave` can't read the extensible header, which is usual for 24-bit files, before Python 3.12: so chunks are
-read here. Format: "Multimedia Programming Interface and Data Specifications 1.0", RIFF WAVE.
+Before Python 3.12 the module `wave` can't read the extensible header, which 24-bit files usually have. So the chunks
+are read here. Format: "Multimedia Programming Interface and Data Specifications 1.0", RIFF WAVE.
 """
 
 from __future__ import annotations
@@ -22,18 +22,26 @@ SAMPLE_BYTES = 2
 
 @dataclass(frozen=True)
 class _Format:
-    """A `fmt ` chunk. bits: of a sample, in a container of as many bits."""
+    """What a `fmt ` chunk says."""
 
     tag: int
+    """The kind of the samples: PCM or IEEE_FLOAT."""
+
     channels: int
+    """How many channels there are, interleaved."""
+
     rate: int
+    """Hz."""
+
     bits: int
+    """The bits of one sample, and of its container."""
 
 
 def read_wav(path: str | Path) -> tuple[FloatAudio, int]:
-    """(float32 [n], mono, -1..1; Hz) of 8-, 16-, 24- or 32-bit PCM or 32-bit float, any channels and rate.
+    """Read a WAV file as (float32 [n], mono, -1..1; its rate in Hz).
 
-    A file that was cut off, or whose header was never completed, is read as far as it goes. Raises WavError, OSError.
+    It may hold PCM of 8, 16, 24 or 32 bits or 32-bit floats, with any rate and any number of channels. A file that was
+    cut off, or whose header was never completed, is read as far as it goes. Raises WavError, OSError.
     """
     with open(path, "rb") as file:
         content = file.read()
@@ -50,7 +58,7 @@ def read_wav(path: str | Path) -> tuple[FloatAudio, int]:
 
 
 def _chunks(content: bytes) -> dict[bytes, memoryview]:
-    """The first chunk of each name. A size beyond the file's end means up to there."""
+    """The first chunk of each name. A chunk whose size goes beyond the end of the file ends there."""
     found: dict[bytes, memoryview] = {}
     position = 12
     while position + 8 <= len(content):
@@ -73,7 +81,7 @@ def _format(chunk: memoryview, path: str | Path) -> _Format:
 
 
 def _samples(data: memoryview, kind: _Format, path: str | Path) -> FloatAudio:
-    """float32, interleaved, -1..1."""
+    """The samples as float32, interleaved, -1..1. Raises WavError."""
     width = kind.bits // 8
     if (kind.tag, kind.bits) not in {(PCM, 8), (PCM, 16), (PCM, 24), (PCM, 32), (IEEE_FLOAT, 32)}:
         raise WavError(f"{path} is not a PCM file of 8, 16, 24 or 32 bits (format {kind.tag}, {kind.bits} bits)")
@@ -91,7 +99,7 @@ def _samples(data: memoryview, kind: _Format, path: str | Path) -> FloatAudio:
 
 
 class WavWriter:
-    """Writes 16-bit mono PCM as it comes. The file is a whole WAV file after every write. rate: Hz. Raises OSError."""
+    """Writes 16-bit mono PCM. After every write the file is a valid WAV file. rate: Hz. Raises OSError."""
 
     def __init__(self, path: str | Path, rate: int) -> None:
         self._file = open(path, "wb")  # noqa: SIM115 - closed by `close`
@@ -102,11 +110,11 @@ class WavWriter:
         self.write(b"")
 
     def write(self, data: bytes) -> None:
-        """Add whole samples."""
+        """Add samples. `data` must not end in the middle of one."""
         self._wave.writeframes(data)
         self._file.flush()
 
     def close(self) -> None:
-        """May be called twice."""
+        """Close the file. A second call does nothing."""
         self._wave.close()
         self._file.close()

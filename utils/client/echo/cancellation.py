@@ -1,4 +1,4 @@
-"""Takes the assistant's voice out of what the microphone hears of it, with what was played as the reference."""
+"""Removes the assistant's voice from what the microphone hears. The reference is what was played."""
 
 from __future__ import annotations
 
@@ -15,31 +15,33 @@ from utils.client.echo.far_end import FarEnd
 from utils.client.echo.residue import ResidueGate
 from utils.client.echo.sound_blocks import JoinedBlocks, SoundBlock
 
-FRAME_S = 0.01  # what a canceller takes at once
-# The canceller looks for the echo from the delay on that it is told. Told 200 ms too little it cancels as well as ever,
-# told 40 ms too much only 22 dB instead of 60; and sound systems are wrong by tens of milliseconds.
+FRAME_S = 0.01  # the length of the frames that a canceller takes
+# The canceller is told a delay, and looks for the echo after it. If the delay is 200 ms too short, it cancels as well
+# as ever. If it is 40 ms too long, it cancels 22 dB instead of 60. Sound systems are wrong by tens of milliseconds, so
+# the canceller is told a shorter one.
 TOLD_LESS_MS = 60
 MOST_DELAY_MS = 400
-RECENT_S = 0.5  # where capturing begins, what was played so long before is of no use any more
-MOST_WAIT_S = 15.0  # longer than what was captured waits for the network, by the longest block
+RECENT_S = 0.5  # where capturing begins, sound that was played longer ago is of no use
+MOST_WAIT_S = 15.0  # how long played sound is kept: longer than captured sound waits for the network
 
 
 class Canceller(Protocol):
-    """What takes an echo out of a stream, frame by frame. rate: Hz. It keeps what it learns of the room."""
+    """Removes an echo from a stream, frame by frame. It keeps what it learns about the room."""
 
     rate: int
+    """The sample rate of its frames, Hz."""
 
     def process(self, near: bytes, far: bytes, delay_ms: int) -> bytes:
-        """The frame that was captured, `near`, without the echo of what was played: 16-bit mono samples, 10 ms each.
+        """The captured frame `near` without the echo of the played frame `far`.
 
-        far: the frame that was played `delay_ms` or somewhat longer before its echo comes in `near`.
+        All frames are 10 ms of 16-bit mono samples. The echo of `far` comes in `near` after `delay_ms`, or a bit later.
         """
 
 
 class EchoCancellation:
-    """Between a speaker's callbacks, which call `played`, and the thread that takes what was captured to `cancel`.
+    """Echo cancellation. The callbacks of the speaker call `played`, and another thread calls `cancel`.
 
-    rate: of what `cancel` returns, Hz.
+    rate: the rate of what `cancel` returns, Hz.
     """
 
     def __init__(self, canceller: Canceller) -> None:
@@ -54,14 +56,14 @@ class EchoCancellation:
         self._near = np.zeros(0, dtype=np.float32)  # captured, less than a frame
 
     def played(self, block: SoundBlock) -> None:
-        """Take what the speaker was given, silence too. It is kept for `MOST_WAIT_S`."""
+        """Take a copy of what the speaker was given, also of silence. It is kept for `MOST_WAIT_S`."""
         with self._lock:
             self._waiting.append(block)
             while block.arrived - self._waiting[0].arrived > MOST_WAIT_S:
                 self._waiting.popleft()
 
     def cancel(self, block: SoundBlock) -> FloatAudio:
-        """float32 [n], whole frames: what was captured, up to 10 ms later than it came."""
+        """The captured sound without the echo, float32 [n]: whole frames, up to 10 ms later than they came."""
         restarts = not self._capturing.follows(block)
         self._catch_up(block.arrived, block.arrived - block.seconds - RECENT_S if restarts else -math.inf)
         samples = self._capturing.feed(block)
@@ -83,7 +85,7 @@ class EchoCancellation:
         return self._gate.feed(near, np.frombuffer(clean, dtype="<i2").astype(np.float32) / np.float32(FULL_SCALE))
 
     def _catch_up(self, moment: float, since: float) -> None:
-        """Take what was played before `moment`, and no more, so that a thread that is late changes nothing."""
+        """Take the sound that was played before `moment`, and nothing later, so that a late thread changes nothing."""
         for block in self._played_before(moment):
             if block.arrived < since:
                 continue

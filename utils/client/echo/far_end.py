@@ -1,9 +1,9 @@
-"""What was played, given out at the microphone's pace: the echo canceller's reference.
+"""The reference of the echo canceller: what was played, at the pace of the microphone.
 
-Speaker and microphone call back in blocks of different sizes, by clocks that differ by some millionths, and never quite
-on time; sometimes one misses a beat. Here their blocks are taken in the order in which they arrived. For each frame
-that was captured, one frame leaves of what had been handed to the speaker before: so the reference always comes ahead
-of its echo, and as little as the callbacks' unsteadiness allows.
+Speaker and microphone call back in blocks of different sizes. Their clocks differ by some millionths, they are never
+quite on time, and sometimes one misses a beat. Here their blocks are taken in the order of their arrival. For each
+captured frame, one frame of the played sound leaves the queue. So the reference always comes before its echo, but only
+as early as the unsteady callbacks make necessary.
 """
 
 from __future__ import annotations
@@ -16,22 +16,23 @@ import numpy as np
 
 from utils.audio.samples import FloatAudio
 
-RESERVE_S = 0.01  # what is left in the queue at its emptiest, so that it does not run out at every hitch
-# So much at most, where the echo takes long enough that the reference still comes ahead of it; sound systems are wrong
-# about that by tens of milliseconds.
+RESERVE_S = 0.01  # the least that stays in the queue, so that it does not run out at every late callback
+# A longer reserve, up to MOST_RESERVE_S, is kept if the echo is so late that the reference still comes AHEAD_S before
+# it. Sound systems are wrong about that by tens of milliseconds.
 MOST_RESERVE_S, AHEAD_S = 0.15, 0.03
-# Where a callback was late for once, its samples are skipped when they come: else the echo would have moved, and the
-# canceller takes a second to find it. Three were late in a minute beside a server on two busy cores. A speaker that is
-# late by more has stood still, and its echo has moved; one that is late again in the next period always is.
+# If a callback was late for once, its samples are skipped when they come. Else the echo would seem to move, and the
+# canceller takes a second to find it again. Beside a server on two busy cores, three callbacks in a minute were late. A
+# speaker that is late by more than this has stood still, so its echo has moved. One that is late again in the next
+# period is always late.
 MOST_LATE_S = 0.1
-SLACK_S = 0.02  # so much more, and a block, is left alone: the canceller minds a shift more than a late echo
-JUMP_S = 0.08  # and so much more is dropped at once: a device stood still, and its echo has moved as well
-PERIOD_S = 2.0  # at its emptiest in so long, but for a block: two kinds of blocks may take longer to fall together
-DELAYS = 101  # whose median is the delay: the sound systems' own figures scatter by tens of milliseconds
+SLACK_S = 0.02  # this much more, and a block, may stay: a shift disturbs the canceller more than a late echo does
+JUMP_S = 0.08  # more than this is dropped at once: a device has stood still, so its echo has moved too
+PERIOD_S = 2.0  # how often the least length of the queue is looked at: blocks of two sizes take long to coincide
+DELAYS = 101  # how many delays the median is taken of: the figures of sound systems scatter by tens of milliseconds
 
 
 class FarEnd:
-    """A queue of float32 mono samples. rate: Hz. frame: samples that leave at once."""
+    """The queue of played samples, float32 mono. rate: Hz. frame: how many samples leave at a time."""
 
     def __init__(self, rate: int, frame: int) -> None:
         self._rate = rate
@@ -53,11 +54,11 @@ class FarEnd:
 
     @property
     def delay_s(self) -> float:
-        """From a frame's leaving the queue to its echo in the frame that was captured with it: at least 0."""
+        """Seconds from the moment at which a frame leaves the queue to its echo in the captured sound: at least 0."""
         return max(0.0, statistics.median(self._echo_after)) if self._echo_after else 0.0
 
     def played(self, samples: FloatAudio, audible_until: float) -> None:
-        """Take what was handed to the speaker: float32 [n]. audible_until: when its last sample sounds, seconds."""
+        """Take samples that the speaker was given, float32 [n]. audible_until: when the last one sounds, seconds."""
         self._audible_until = audible_until
         self._block = max(self._block, len(samples))
         skipped = min(self._owed, len(samples), self._excused)
@@ -66,12 +67,14 @@ class FarEnd:
         self._samples = np.concatenate([self._samples, samples[skipped:]])
 
     def lost(self) -> None:
-        """Some of what was played did not come here: begin anew."""
+        """Begin anew, since some of the played sound did not come here."""
         self._samples = self._samples[:0]
 
     def restart(self, count: int, captured_from: float) -> None:
-        """The microphone's next `count` samples, the first of which sounded at `captured_from`, do not follow those
-        before: drop what was played before them."""
+        """Begin anew, since the microphone's next `count` samples do not follow the last ones.
+
+        captured_from: when the first of them sounded, seconds. Sound that was played before them is dropped.
+        """
         echo_after = self._audible_until - count / self._rate - captured_from
         reserve = round(min(MOST_RESERVE_S, max(RESERVE_S, echo_after - AHEAD_S)) * self._rate)
         self._reserve = max(self._frame, reserve - reserve % self._frame)
@@ -82,9 +85,9 @@ class FarEnd:
         self._begin_period()
 
     def take(self, captured_until: float) -> FloatAudio:
-        """float32 [frame]: what goes with the next captured frame, whose last sample sounded at `captured_until`.
+        """The reference of the next captured frame, float32 [frame]. captured_until: when its last sample sounded.
 
-        Silence where nothing was played in time: the speaker is late, or has stood still and is silent as well.
+        It is silence if nothing was played in time: then the speaker is late, or it has stood still and is silent too.
         """
         if len(self) < self._frame:
             self._owed, self._was_late = self._owed + self._frame, True
@@ -99,7 +102,7 @@ class FarEnd:
         return round(PERIOD_S * self._rate / self._frame)
 
     def _keep_pace(self) -> None:
-        """Drop what makes the reference earlier than it has to be."""
+        """Drop samples if the reference comes earlier than it has to."""
         if self._to_drop > 0:
             self._drop(1)
             self._to_drop -= 1

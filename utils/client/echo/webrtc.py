@@ -1,4 +1,4 @@
-"""WebRTC's audio processing, in livekit's package: loaded late, and only where an echo is to be cancelled."""
+"""The audio processing of WebRTC, from the livekit package. It is only loaded if an echo is to be cancelled."""
 
 from __future__ import annotations
 
@@ -7,17 +7,15 @@ from typing import Any
 
 from utils.client.errors import EchoCancellationMissing
 
-RATE = (
-    16_000  # Hz: what the server hears; at twice the rate nothing is cancelled better, and everything twice as slowly
-)
+RATE = 16_000  # Hz, the rate that the server hears: twice the rate cancels no better and takes twice the time
 INSTALL = "pip install -r requirements-client.txt"
 
 
 class WebRtcCanceller:
-    """Cancels the echo and suppresses noise, and cuts off what is below speech.
+    """Cancels the echo, reduces noise, and removes frequencies below speech. rtc: the module `livekit.rtc`.
 
-    The level stays as it is: a gain control would raise what is left of the echo together with a quiet voice, and the
-    server hears quiet voices. rtc: the module `livekit.rtc`.
+    It has no gain control. That would raise the rest of the echo together with a quiet voice, and the server hears
+    quiet voices anyway.
     """
 
     rate = RATE
@@ -29,7 +27,7 @@ class WebRtcCanceller:
         )
 
     def process(self, near: bytes, far: bytes, delay_ms: int) -> bytes:
-        """Frames of 10 ms, 16-bit mono."""
+        """See `Canceller.process`."""
         self._module.process_reverse_stream(self._frame(far))
         self._module.set_stream_delay_ms(delay_ms)
         frame = self._frame(near)
@@ -41,9 +39,9 @@ class WebRtcCanceller:
 
 
 def load_canceller() -> WebRtcCanceller:
-    """A canceller that knows nothing of the room yet. Raises EchoCancellationMissing, which says why."""
+    """A new canceller, which has not learned the room yet. Raises EchoCancellationMissing, which says why."""
     silence = logging.getLogger("livekit")
-    silence.propagate = False  # what it tells developers is nothing to users
+    silence.propagate = False  # its messages are for developers
     silence.addHandler(logging.NullHandler())
     try:
         from livekit import rtc
