@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # also when it is 
 
 from benchmarks.asking import QUESTIONS
 from benchmarks.command_line import parse_with_server
-from benchmarks.report import machine, print_json, table
+from benchmarks.report import print_json, table
 from utils.audio.samples import FloatAudio
 from utils.models.bundled_voice import BundledVoice
 from utils.models.devices import resolve_device
@@ -60,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                for mode, run in runs.items()}  # fmt: skip
     names = list(results[asked.modes[0]])
     print(table([["mode", *names], *([mode, *(str(f[name]) for name in names)] for mode, f in results.items())]))
-    print_json({"benchmark": "compile_modes", **machine(), "modes": results})
+    print_json("compile_modes", {"modes": results})
     return 0
 
 

@@ -34,7 +34,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # also when it is run as a file
 
 from benchmarks.asking import QUESTIONS
-from benchmarks.report import machine, print_json, table
+from benchmarks.report import print_json, table
 from benchmarks.rooms import echo_of, level_db
 from handlers.vad.silero import FRAME_MS, SileroModel
 from tests.client_process import Client
@@ -106,11 +106,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     if talks:
         print(table([["live", "answered", "first words", "held", "own voice", "interruption"], *talk_rows(talks)]))
     print_json(
+        "echo",
         {
-            "benchmark": "echo", **machine(), "rooms": {name: asdict(room) for name, room in rooms.items()},
+            "rooms": {name: asdict(room) for name, room in rooms.items()},
             "live": {name: asdict(talked) for name, talked in talks.items()},
-        }
-    )  # fmt: skip
+        },
+    )
     return 0
 
 

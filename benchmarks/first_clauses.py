@@ -16,12 +16,10 @@ Prints a table and ends with one JSON line.
 from __future__ import annotations
 
 import argparse
-import math
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,15 +28,12 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # also when it is run as a file
 
 from benchmarks.asking import QUESTIONS
-from benchmarks.report import machine, print_json, summary, table
+from benchmarks.reply_player import Answer, Rule, Voice, answer, cut, play, rules
+from benchmarks.report import print_json, summary, table
 from utils.audio.wire import REPLY_RATE
 from utils.models.bundled import resolve_model
 from utils.system.cpu_threads import let_waiting_threads_sleep
 from utils.system.engine_thread import EngineThread, always
-from utils.text.clauses import Place
-from utils.text.reply_pieces import GROWTH, LEAST_WORDS, ReplyPieces
-from utils.text.sentences import SentenceStream
-from utils.text.speakable_text import SpeakableText
 
 if TYPE_CHECKING:
     from handlers.language_model.engine import LanguageModelEngine
@@ -75,40 +70,6 @@ TEXTS = (
 ROUNDS = 3
 ANSWERS_BESIDE = "Tell me a very long story about a king."
 
-Rule = Callable[[], Callable[[str | None], list[str]]]  # for one reply: text → pieces; None is the end of the reply
-
-
-@dataclass(frozen=True)
-class Answer:
-    """words: (tokens until this text is known, text). tokens: of the answer and its end."""
-
-    words: list[tuple[int, str]]
-    tokens: int
-
-
-@dataclass(frozen=True)
-class Voice:
-    """Seconds. A text of n letters is pause_s + letter_s × n long; making it takes start_s + factor × that."""
-
-    pause_s: float
-    letter_s: float
-    start_s: float
-    factor: float  # by itself
-    factor_beside: float  # while the model writes
-    slows: float  # the model's speed while the voice is at work, as a share of what it is alone
-
-    def length_s(self, text: str) -> float:
-        return self.pause_s + self.letter_s * len(text)
-
-
-@dataclass(frozen=True)
-class Heard:
-    """One reply, in seconds. gaps_s: each time the player had nothing to play."""
-
-    first_s: float
-    gaps_s: list[float]
-    pieces: int
-
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Returns 0."""
@@ -127,39 +88,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         f"{voice.start_s:.3f} s + {voice.factor:.3f} × length, {voice.factor_beside:.3f} × beside the model"
     )
     print_json(
+        "first_clauses",
         {
-            "benchmark": "first_clauses", **machine(), "replies": len(answers), "tokens_per_s": round(rate, 1),
-            "voice": {name: round(value, 4) for name, value in vars(voice).items()}, "rules": figures,
-        }
-    )  # fmt: skip
+            "replies": len(answers),
+            "tokens_per_s": round(rate, 1),
+            "voice": {name: round(value, 4) for name, value in vars(voice).items()},
+            "rules": figures,
+        },
+    )
     return 0
-
-
-def rules() -> Iterator[tuple[str, Rule]]:
-    """(name, rule): whole sentences, clauses from so many words on, and what makes the difference."""
-    yield "whole sentences", whole_sentences
-    yield "soon whole sentences", in_pieces({}, math.inf)
-    yield "marks alone, 2 words", in_pieces({Place.MARK: 2}, GROWTH)
-    for words in (1, 2, 3, 4, 5):
-        for growth in (math.inf, GROWTH):
-            name = f"{words} words" + (", growth" if growth < math.inf else "")
-            yield name, in_pieces({**LEAST_WORDS, Place.MARK: words}, growth)
-
-
-def whole_sentences() -> Callable[[str | None], list[str]]:
-    """Each sentence when the next has begun."""
-    sentences = SentenceStream()
-    return lambda text: sentences.flush() if text is None else sentences.feed(text)
-
-
-def in_pieces(least_words: dict[Place, int], growth: float) -> Rule:
-    """See `ReplyPieces`."""
-
-    def make() -> Callable[[str | None], list[str]]:
-        pieces = ReplyPieces(least_words=least_words, growth=growth)
-        return lambda text: [piece.text for piece in (pieces.flush() if text is None else pieces.feed(text))]
-
-    return make
 
 
 def measure(questions: Sequence[str]) -> tuple[list[Answer], Voice, float]:
@@ -215,16 +152,6 @@ def token_starts(tokenizer: Any, text: str) -> list[int]:
     return [start for start, _ in tokenizer(text, add_special_tokens=False, return_offsets_mapping=True).offset_mapping]
 
 
-def answer(words: Sequence[str], starts: Sequence[int]) -> Answer:
-    """A word is known when the token that begins the next one has come, the last one with the end of the answer."""
-    known, end = [], 0
-    for number, word in enumerate(words, 1):
-        end += len(word)
-        tokens = sum(start < end for start in starts)
-        known.append((tokens + (number == len(words)), word))
-    return Answer(known, len(starts) + 1)
-
-
 def time_voice(lm: LanguageModelEngine, tts: PiperEngine, rate: float) -> Voice:
     """rate: the model's tokens a second by itself."""
     alone = spoken(tts)
@@ -278,31 +205,6 @@ def play_all(answers: Sequence[Answer], make: Rule, rate: float, voice: Voice) -
         "first_audio_ms": {**summary(first), "mean": round(float(np.mean(first)), 1)},
         "underruns": len(gaps), "underruns_ms": round(1_000 * sum(gaps), 1), "pieces": sum(one.pieces for one in heard),
     }  # fmt: skip
-
-
-def cut(answer: Answer, make: Rule) -> list[tuple[int, str]]:
-    """(tokens until it is given out, what is spoken) of each piece."""
-    feed, speakable = make(), SpeakableText()
-    pieces = [(tokens, piece) for tokens, word in answer.words for piece in feed(word)]
-    pieces += [(answer.tokens, piece) for piece in feed(None)]
-    return [(tokens, text) for tokens, piece in pieces if (text := speakable.speak(piece))]
-
-
-def play(pieces: Sequence[tuple[int, str]], tokens: int, rate: float, voice: Voice) -> Heard:
-    """Model, voice and player, each as fast as it can: the voice makes one piece after another."""
-    now, voice_free, plays_until = 0.0, 0.0, math.inf
-    first, gaps, waiting = math.inf, [], list(pieces)
-    for token in range(1, tokens + 1):
-        now += 1 / rate / (voice.slows if now < voice_free else 1.0)
-        while waiting and waiting[0][0] <= token:
-            length = voice.length_s(waiting.pop(0)[1])
-            factor = voice.factor if token == tokens else voice.factor_beside
-            voice_free = max(now, voice_free) + voice.start_s + factor * length
-            first = min(first, voice_free)
-            if voice_free > plays_until:
-                gaps.append(voice_free - plays_until)
-            plays_until = max(voice_free, plays_until if plays_until < math.inf else 0.0) + length
-    return Heard(first, gaps, len(pieces))
 
 
 def report(figures: dict[str, dict[str, dict[str, Any]]], rates: Sequence[float]) -> str:

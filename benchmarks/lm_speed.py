@@ -36,7 +36,7 @@ import torch
 
 from benchmarks.command_line import parse_with_server
 from benchmarks.latency import QUESTIONS
-from benchmarks.report import machine, print_json, table
+from benchmarks.report import print_json, table
 from handlers.language_model import engine as language_model_engine
 from handlers.language_model.llama_step import install_llama_step
 from handlers.language_model.prompt_cache import common_prefix
@@ -83,7 +83,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     columns = list(results[asked.variants[0]])
     rows = [[name, *(f"{value:,.2f}" for value in result.values())] for name, result in results.items()]
     print(table([["", *(column.replace("_", " ") for column in columns)], *rows]))
-    print_json({"benchmark": "lm_speed", **machine(), "questions": asked.questions, "variants": results})
+    print_json("lm_speed", {"questions": asked.questions, "variants": results})
     return 0
 
 

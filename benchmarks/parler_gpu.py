@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # also when it is 
 from benchmarks import parler_library as library
 from benchmarks.parler_models import byte_tokenizer, deep_tiny, mini
 from benchmarks.parler_streaming import TEXT, VOICE, Speaker, library_arguments
-from benchmarks.report import machine, print_json, table
+from benchmarks.report import print_json, table
 from handlers.compilation import usable_mode
 from handlers.parler.checkpoint import Checkpoint
 from handlers.parler.speech import ParlerSpeech
@@ -57,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     runs = [run for dtype in options.dtypes for run in measure_dtype(model, dtype, options)]
     columns = list(runs[0])
     print(table([columns, *([_cell(run[column]) for column in columns] for run in runs)]))
-    print_json({"benchmark": "parler_gpu", **machine(), "device": device_name(options.device), "runs": runs})
+    print_json("parler_gpu", {"device": device_name(options.device), "runs": runs})
     return 0
 
 

@@ -29,7 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # also when it is 
 
 from benchmarks import parler_library as library
 from benchmarks.parler_models import byte_tokenizer, codec_alone, deep_tiny, mini
-from benchmarks.report import machine, plot, print_json, table
+from benchmarks.report import plot, print_json, table
 from handlers.parler.checkpoint import Checkpoint
 from handlers.parler.chunks import LEAST
 from handlers.parler.speech import ParlerSpeech
@@ -78,7 +78,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         figures |= {**measured, "max_abs_diff": max(measured["max_abs_diff"], figures.get("max_abs_diff", 0.0))}
         print(f"{size} measured after {time.perf_counter() - started:.0f} s", file=sys.stderr, flush=True)
     print(table([["figure", "measured", "at most"], *(row(name, value) for name, value in figures.items())]))
-    print_json({"benchmark": "parler_streaming", **machine(), "sizes": sizes, **figures})
+    print_json("parler_streaming", {"sizes": sizes, **figures})
     return 0
 
 

@@ -6,6 +6,8 @@ import contextlib
 import json
 import os
 import platform
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -70,10 +72,42 @@ def plots(file: Path, width: float, heights: Sequence[float]) -> Iterator[Sequen
 
 
 def machine() -> dict[str, Any]:
-    """What the figures were taken on."""
-    return {"cpus": os.cpu_count(), "machine": platform.machine(), "python": platform.python_version()}
+    """What the figures were taken on: those of one processor say little of another."""
+    return {
+        "processor": processor(),
+        "avx512": has_avx512(),
+        "cpus": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "machine": platform.machine(),
+        "python": platform.python_version(),
+    }
 
 
-def print_json(figures: Mapping[str, Any]) -> None:
-    """The last line."""
-    print(json.dumps(figures), flush=True)
+def processor() -> str:
+    """Its name, as the system gives it."""
+    if sys.platform == "darwin":
+        asked = ["sysctl", "-n", "machdep.cpu.brand_string"]
+        return subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip() or platform.processor()
+    return cpuinfo("model name") or platform.processor() or "unknown"
+
+
+def has_avx512() -> bool:
+    """Whether it has AVX-512's foundation. False where the system does not say."""
+    return "avx512f" in cpuinfo("flags").split()
+
+
+def cpuinfo(field: str, file: Path = Path("/proc/cpuinfo")) -> str:
+    """This field of the first processor; empty where there is none, or no such file."""
+    with contextlib.suppress(OSError):
+        for line in file.read_text(encoding="utf-8").splitlines():
+            name, _, value = line.partition(":")
+            if name.strip() == field:
+                return value.strip()
+    return ""
+
+
+def print_json(benchmark: str, figures: Mapping[str, Any]) -> None:
+    """The end of every benchmark: a line that says on what it ran, then all figures as one JSON object."""
+    ran_on = machine()
+    with_avx512 = "with AVX-512" if ran_on["avx512"] else "without AVX-512"
+    print(f"on {ran_on['processor']}, {ran_on['cpus']} CPUs, {with_avx512}, Python {ran_on['python']}")
+    print(json.dumps({"benchmark": benchmark, **ran_on, **figures}), flush=True)

@@ -32,7 +32,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # also when it is 
 
 from benchmarks.command_line import parse_with_server
 from benchmarks.live_client import RATE, LiveClient, first_audible
-from benchmarks.report import machine, print_json, table
+from benchmarks.report import print_json, table
 from utils.audio.samples import FloatAudio
 from utils.audio.wire import SAMPLE_BYTES
 from utils.client.devices.wav_files import WavWriter
@@ -91,7 +91,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     }
     figures = {name: round(figure, 2) for name, figure in figures.items()}
     print(table([["", f"{options.runs} runs"], *([name, f"{figure:,.2f}"] for name, figure in figures.items())]))
-    print_json({"benchmark": "startup", **machine(), "runs": options.runs, **figures})
+    print_json("startup", {"runs": options.runs, **figures})
     return 0
 
 

@@ -29,7 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # also when it is 
 import numpy as np
 
 from benchmarks.asking import QUESTIONS
-from benchmarks.report import machine, print_json, table
+from benchmarks.report import print_json, table
 from utils.audio.samples import FloatAudio
 from utils.models.bundled_voice import BundledVoice
 from utils.system.cpu_threads import let_waiting_threads_sleep
@@ -200,7 +200,7 @@ def main(argv: Sequence[str] | None = None) -> None:
                     print(f"{window:g} s, {sound.kind}: {sound.said!r}: {text!r}, in 30 s {other!r}")
     names = list(result[WHOLE_S])
     print(table([["window", *names], *([f"{window:g} s", *map(str, row.values())] for window, row in result.items())]))
-    print_json({"windows": {f"{window:g}": row for window, row in result.items()}, **machine()})
+    print_json("stt_windows", {"windows": {f"{window:g}": row for window, row in result.items()}})
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # also when it is run as a file
 
-from benchmarks.report import machine, print_json, summary, table
+from benchmarks.report import summary, table
 from benchmarks.timeline_picture import TimedTurn, draw
 from utils.metrics.figures import TurnMetrics
 from utils.metrics.moments import Moments
@@ -56,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     print(report(turns))
     print(f"picture: {options.output}")
-    print_json(json_figures(turns, len(conversations)))
+    print(json.dumps(json_figures(turns, len(conversations))))
     return 0
 
 
@@ -89,7 +89,6 @@ def json_figures(turns: Sequence[TimedTurn], conversations: int) -> dict[str, An
     waited = [turn.metrics.voice_to_voice_ms for turn in turns]
     return {
         "benchmark": "timeline",
-        **machine(),
         "conversations": conversations,
         "turns": len(turns),
         "voice_to_voice_ms": summary([value for value in waited if value is not None]),

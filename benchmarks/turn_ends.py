@@ -29,7 +29,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # also when it is run as a file
 
 from benchmarks.asking import QUESTIONS
-from benchmarks.report import machine, plot, print_json, table
+from benchmarks.report import plot, print_json, table
 from handlers.vad.engine import JUDGE_MS
 from handlers.vad.loudness import Loudness
 from handlers.vad.segmentation import Paused, Resumed, Segmenter, Stopped
@@ -116,13 +116,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     draw(options.plot, vad, smart)
     print(f"plot: {options.plot}")
     print_json(
+        "turn_ends",
         {
-            "benchmark": "turn_ends", **machine(), "utterances": len(spoken),
+            "utterances": len(spoken),
             "with_a_pause": sum(utterance.paused for utterance in spoken),
-            "vad_delay_ms_at_5_percent": best(vad), "smart_delay_ms_at_5_percent": best(smart),
+            "vad_delay_ms_at_5_percent": best(vad),
+            "smart_delay_ms_at_5_percent": best(smart),
             "settings": {f.setting: [round(f.delay_ms, 1), round(f.cut_off, 4)] for f in (*vad, *smart)},
-        }
-    )  # fmt: skip
+        },
+    )
     return 0
 
 

@@ -11,11 +11,11 @@ import torch
 from transformers import T5EncoderModel
 
 from benchmarks.asking import MODELS, QUESTIONS, Turn, words
-from benchmarks.first_clauses import Answer, Voice, answer, play
 from benchmarks.latency import STAGES, comparison, gains, summarize
 from benchmarks.parler_library import codec_seconds
 from benchmarks.parler_models import TINY_DECODER, TINY_TEXT, random_model, text_config, tiny_codec
 from benchmarks.parler_streaming import summed_decodes
+from benchmarks.reply_player import Answer, Voice, answer, play
 from utils.system.local_server import ROOT
 
 
