@@ -1,4 +1,4 @@
-"""What the cells of `benchmarks.gpu` measure of Parler-TTS: steps, codec, first audio, and the same codes as on a CPU."""
+"""What the cells of `benchmarks.gpu` measure of Parler-TTS: steps, codec, first audio, and the codes of a CPU."""
 
 from __future__ import annotations
 
