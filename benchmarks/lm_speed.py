@@ -37,7 +37,7 @@ import torch
 from benchmarks.command_line import parse_with_server
 from benchmarks.latency import QUESTIONS
 from benchmarks.report import machine, print_json, table
-from handlers.language_model.handler import engine as language_model_engine
+from handlers.language_model import engine as language_model_engine
 from handlers.language_model.llama_step import install_llama_step
 from handlers.language_model.prompt_cache import common_prefix
 from utils.models.devices import resolve_device

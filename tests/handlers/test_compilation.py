@@ -12,8 +12,8 @@ from torch._dynamo.utils import counters
 
 from handlers import compilation
 from handlers.compilation import Compilation, usable_mode
+from handlers.language_model import engine as language_model_engine
 from handlers.language_model.engine import LanguageModelEngine
-from handlers.language_model.handler import engine as language_model_engine
 from handlers.language_model.prompt_cache import FixedCaches, GrowingCaches
 from handlers.whisper.engine import WhisperEngine
 from tests.lm_checkpoint import build_checkpoint

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 
+from handlers.language_model import handler as language_model
 from handlers.language_model.decoding import is_plain_greedy
 from handlers.language_model.engine import LanguageModelEngine
 from handlers.language_model.handler import LanguageModelHandler
-from handlers.language_model.handler import handler as language_model
 from handlers.language_model.steps import sampling_options
 from tests.fakes import RunningStage, Surroundings
 from tests.lm_checkpoint import build_checkpoint

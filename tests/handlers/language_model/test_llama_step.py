@@ -6,7 +6,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, DynamicCache
 
-from handlers.language_model.handler import llama_step
+from handlers.language_model import llama_step
 from handlers.language_model.llama_step import BLOCK, KeyValueBuffers, LlamaStep, install_llama_step
 from handlers.language_model.quantization import quantize_linears
 from tests.lm_checkpoint import build_checkpoint

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from transformers import AutoModelForCausalLM
 
-from handlers.language_model.handler import quantization
+from handlers.language_model import quantization
 from handlers.language_model.quantization import GROUP, Int4Linear, Int8Linear, fuse, quantize_linears
 from tests.lm_checkpoint import build_checkpoint
 

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from handlers.base import BaseHandler
+from utils.conversation import conversation as conversation_module
 from utils.conversation.conversation import QUEUE_CAPACITY, Connections, Conversation, LoadedStage
-from utils.conversation.conversation import conversation as conversation_module
 from utils.conversation.messages import ConversationStarted, InputEnded, ReplyEnd, Transcript, Utterance
 from utils.conversation.transcript import TranscriptOutput
 from utils.turns.chat import Chat

@@ -8,7 +8,7 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from utils.conversation.conversation import messages
+from utils.conversation import messages
 from utils.conversation.messages import (
     ConversationStarted,
     InputAudio,
