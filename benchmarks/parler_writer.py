@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 from torch import Tensor
+from transformers import PreTrainedTokenizerFast
 
 from benchmarks.parler_configs import Structure, config_json, generation_json
 from benchmarks.parler_models import byte_tokenizer
@@ -45,8 +46,15 @@ def write_checkpoint(model: Parler, structure: Structure, folder: Path, form: Fo
         (folder / name).write_text(json.dumps(content, indent=2))
     weights = stored_weights(model, structure.descript, form.norm)
     _write(folder, weights, form)
-    byte_tokenizer().save_pretrained(folder)
+    write_tokenizer(byte_tokenizer(), folder)
     return folder
+
+
+def write_tokenizer(tokenizer: PreTrainedTokenizerFast, folder: Path, kind: str = "PreTrainedTokenizerFast") -> None:
+    """Write the tokenizer as the Transformers of published checkpoints did. kind: the class it is said to be of."""
+    tokenizer.save_pretrained(folder)
+    file = folder / "tokenizer_config.json"
+    file.write_text(json.dumps(json.loads(file.read_text("utf-8")) | {"tokenizer_class": kind}))
 
 
 def stored_weights(model: Parler, descript: bool = False, norm: tuple[str, str] | None = None) -> Named:
@@ -94,7 +102,7 @@ def _write(folder: Path, weights: Named, form: Form) -> None:
         _write_file(folder / whole, weights)
         return
     names = sorted(weights)
-    index = {}
+    index: dict[str, str] = {}
     stem, suffix = whole.split(".")
     for part in range(form.parts):
         file = f"{stem}-{part + 1:05}-of-{form.parts:05}.{suffix}"

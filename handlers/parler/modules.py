@@ -7,6 +7,7 @@ by `weights.py` and run by `decoder.py`.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +21,9 @@ class Parler(nn.Module):
     text_encoder: gives `last_hidden_state`, float [1, tokens, width]. audio_encoder: Transformers' `DacModel`; its own
     encoder may be missing, for nothing is recorded. Weights may be on the meta device until they are loaded.
     """
+
+    text_encoder: Any
+    audio_encoder: Any
 
     def __init__(self, config: ParlerConfig, text_encoder: nn.Module, audio_encoder: nn.Module) -> None:
         super().__init__()
@@ -46,13 +50,20 @@ class CausalLM(nn.Module):
     def __init__(self, config: DecoderConfig) -> None:
         super().__init__()
         width, vocabulary, codebooks = config.hidden_size, config.vocab_size, config.num_codebooks
-        self.model = nn.Module()
-        self.model.decoder = Layers(config)
-        self.lm_heads: nn.Module
+        self.model = Stack(config)
+        self.lm_heads: Any
         if config.use_fused_lm_heads:
             self.lm_heads = nn.Linear(width, vocabulary * codebooks, bias=False)
         else:
             self.lm_heads = nn.ModuleList(nn.Linear(width, vocabulary, bias=False) for _ in range(codebooks))
+
+
+class Stack(nn.Module):
+    """A level that the names of weights have and nothing else."""
+
+    def __init__(self, config: DecoderConfig) -> None:
+        super().__init__()
+        self.decoder = Layers(config)
 
 
 class Layers(nn.Module):

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from transformers.activations import ACT2FN
 
-from handlers.parler import modules
 from handlers.parler.modules import Parler
 
 
@@ -96,7 +96,7 @@ class Weights:
         return self.tokens.dtype
 
 
-def _layer(layer: modules.Layer) -> Layer:
+def _layer(layer: Any) -> Layer:
     attention, cross = layer.self_attn, layer.encoder_attn
     return Layer(
         self_norm=_norm(layer.self_attn_layer_norm),
@@ -113,11 +113,11 @@ def _layer(layer: modules.Layer) -> Layer:
     )
 
 
-def _norm(norm: nn.LayerNorm) -> Norm:
+def _norm(norm: Any) -> Norm:
     return Norm(tuple(norm.normalized_shape), norm.weight.detach(), norm.bias.detach(), norm.eps)
 
 
-def _joined(parts: Iterable[nn.Module]) -> Tensor:
+def _joined(parts: Iterable[Any]) -> Tensor:
     """Their weights, one below the other; each module's weight becomes a view of its own rows."""
     modules = list(parts)
     if len(modules) == 1:
