@@ -1,130 +1,90 @@
-"""Parler-TTS models with random weights, made in memory: the real architectures, and tiny ones. Nothing is downloaded.
+"""Parler-TTS models with random weights, made in memory: real sizes, and tiny ones. Nothing is downloaded.
+
+    model = random_model(PUBLISHED["mini-v1"], "cuda", torch.bfloat16)
+    speech = ParlerSpeech(Checkpoint(model, byte_tokenizer()))
 
 Random weights cost what trained ones cost. Those of the codec keep the variance from layer to layer, or its output
-would be silence and comparing it would prove nothing.
+would be silence and comparing it would prove nothing. `parler_configs.py` has the sizes, `parler_writer.py` writes a
+model as a checkpoint folder.
 """
 
 from __future__ import annotations
 
-import warnings
+from dataclasses import replace
 from typing import Any
 
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
-from transformers import DacConfig, DacModel, PreTrainedTokenizerFast, T5Config, T5EncoderModel
+from torch import nn
+from transformers import DacConfig, DacModel, PreTrainedTokenizerFast
 
-from handlers.parler.library import import_parler_tts
+from benchmarks.parler_configs import (
+    CODEBOOKS,
+    CODES,
+    PUBLISHED,
+    REAL_CODEC,
+    TINY,
+    TINY_DECODER,
+    Structure,
+    config_json,
+    generation_json,
+)
+from handlers.parler.config import parse_config
+from handlers.parler.loader import text_encoder
+from handlers.parler.modules import Parler, Sinusoids
 
-CODEBOOKS = 9
-CODES = 1024  # of a codebook; the ids that follow are the end and, in the input only, the beginning
-EOS, BOS = CODES, CODES + 1
-HOP = 512  # samples a frame
 LOUDNESS = 0.2  # standard deviation of the codec's output before its tanh: audible, not saturated
+DEVIATION = 0.02  # of weights, where a configuration does not say
 BYTES = 256
 
-TINY_TEXT = {"vocab_size": 320, "d_model": 32, "d_kv": 8, "d_ff": 64, "num_layers": 2, "num_heads": 4}
-FLAN_T5_LARGE = {"vocab_size": 32_128, "d_model": 1024, "d_kv": 64, "d_ff": 2816, "num_layers": 24, "num_heads": 16}
-TINY_DECODER = {
-    "vocab_size": CODES + 1,
-    "max_position_embeddings": 2048,
-    "num_hidden_layers": 2,
-    "ffn_dim": 64,
-    "num_attention_heads": 4,
-    "hidden_size": 32,
-    "initializer_factor": 0.3,  # wide enough for logits that differ
-}
-# parler-tts-mini-v1 (https://huggingface.co/parler-tts/parler-tts-mini-v1): config.json and helpers/model_init_scripts
-MINI_DECODER = {
-    "vocab_size": 1088,
-    "max_position_embeddings": 4096,
-    "num_hidden_layers": 24,
-    "ffn_dim": 4096,
-    "num_attention_heads": 16,
-    "hidden_size": 1024,
-}
 
-
-def mini() -> Any:
+def mini(device: str = "cpu", dtype: torch.dtype = torch.float32) -> Parler:
     """The architecture of parler-tts-mini-v1, 877.8 M parameters."""
-    return random_model(T5EncoderModel(text_config(**FLAN_T5_LARGE)), real_codec(), MINI_DECODER, prompts=32_128)
+    return random_model(PUBLISHED["mini-v1"], device, dtype)
 
 
-def deep_tiny() -> Any:
+def large(device: str = "cpu", dtype: torch.dtype = torch.float32) -> Parler:
+    """The architecture of parler-tts-large-v1, 2.3 billion parameters."""
+    return random_model(PUBLISHED["large-v1"], device, dtype)
+
+
+def deep_tiny(device: str = "cpu", dtype: torch.dtype = torch.float32) -> Parler:
     """As many layers as the mini architecture, but so narrow that a step costs what calling it costs."""
-    return random_model(
-        T5EncoderModel(text_config(**TINY_TEXT)), tiny_codec(), TINY_DECODER | {"num_hidden_layers": 24}
-    )
+    return random_model(replace(TINY, decoder=TINY_DECODER | {"num_hidden_layers": 24}), device, dtype)
 
 
-def codec_alone() -> Any:
+def codec_alone() -> Parler:
     """The real codec behind a decoder that is not to be used."""
-    return random_model(T5EncoderModel(text_config(**TINY_TEXT)), real_codec(), TINY_DECODER)
+    return random_model(replace(TINY, codec=REAL_CODEC))
 
 
-def random_model(
-    text_encoder: Any, codec: Any, decoder: dict[str, Any], *, prompts: int = 3 + BYTES, **config: Any
-) -> Any:
-    """A `ParlerTTSForConditionalGeneration`. decoder: options of `ParlerTTSDecoderConfig`. prompts: ids of a prompt."""
-    parler_tts = import_parler_tts()
-    language_model = parler_tts.ParlerTTSForCausalLM(
-        parler_tts.ParlerTTSDecoderConfig(
-            num_codebooks=CODEBOOKS,
-            dropout=0.0,
-            pad_token_id=EOS,
-            eos_token_id=EOS,
-            bos_token_id=BOS,
-            **decoder,
-        )
-    )
-    whole = parler_tts.ParlerTTSConfig.from_sub_models_config(
-        text_encoder.config,
-        codec.config,
-        language_model.config,
-        vocab_size=prompts,
-        pad_token_id=EOS,
-        decoder_start_token_id=BOS,
-        **config,
-    )
-    model = parler_tts.ParlerTTSForConditionalGeneration(whole, text_encoder, codec, language_model)
-    model.generation_config.update(
-        decoder_start_token_id=BOS,
-        bos_token_id=BOS,
-        pad_token_id=EOS,
-        eos_token_id=EOS,
-        max_length=2580,
-        do_sample=True,
-    )
-    return model.eval()
+def random_model(structure: Structure, device: str = "cpu", dtype: torch.dtype = torch.float32) -> Parler:
+    """A model of this structure, made on this device; torch's generator draws the weights.
+
+    dtype: of all weights; with bfloat16 the codec's are float32, as `Checkpoint.load` has them.
+    """
+    config = parse_config(config_json(structure), generation_json())
+    with torch.device("meta"):
+        model = Parler(config, nn.Identity(), nn.Identity())
+    model.to_empty(device=device)
+    _initialise(model, structure.decoder.get("initializer_factor", DEVIATION))
+    with torch.device(device):
+        model.text_encoder = text_encoder(config)
+    model.audio_encoder = random_codec(structure, device)
+    model.to(dtype)
+    if dtype == torch.bfloat16:
+        model.audio_encoder.float()
+    return model.requires_grad_(False).eval()
 
 
-def text_config(**sizes: Any) -> T5Config:
-    """Of a T5 encoder."""
-    return T5Config(feed_forward_proj="gated-gelu", is_encoder_decoder=False, use_cache=False, **sizes)
-
-
-def tiny_codec(sampling_rate: int = 44_100) -> DacModel:
-    """Transformers' `DacModel` with the topology of the real one (hop 512, 9 × 1,024 codes) and narrow layers."""
+def random_codec(structure: Structure = TINY, device: str = "cpu") -> DacModel:
+    """Transformers' `DacModel` with the topology of 44.1 kHz DAC (hop 512, 9 × 1,024 codes)."""
     config = DacConfig(
-        encoder_hidden_size=4,
-        decoder_hidden_size=32,
-        n_codebooks=CODEBOOKS,
-        codebook_size=CODES,
-        codebook_dim=8,
-        sampling_rate=sampling_rate,
+        **structure.codec, n_codebooks=CODEBOOKS, codebook_size=CODES, codebook_dim=8, sampling_rate=structure.rate
     )
-    codec = DacModel(config).eval()
-    _condition(codec, codec.decoder, lambda codes: codec.quantizer.from_codes(codes)[0])
-    return codec
-
-
-def real_codec() -> Any:
-    """The 44.1 kHz DAC in the library's wrapper, 76.65 M parameters."""
-    dac_wrapper = import_parler_tts().dac_wrapper
-    with warnings.catch_warnings():
-        # dac makes its layers with a weight norm that torch has deprecated: one warning for each of its 80 layers.
-        warnings.filterwarnings("ignore", "`torch.nn.utils.weight_norm` is deprecated", FutureWarning)
-        codec = dac_wrapper.DACModel(dac_wrapper.DACConfig()).eval()
-    _condition(codec, codec.model.decoder, lambda codes: codec.model.quantizer.from_codes(codes)[0])
+    with torch.device(device):
+        codec = DacModel(config).eval()
+    _condition(codec)
     return codec
 
 
@@ -143,26 +103,36 @@ def byte_tokenizer() -> PreTrainedTokenizerFast:
 
 
 @torch.no_grad()
-def _condition(codec: Any, decoder: torch.nn.Module, from_codes: Any) -> None:
+def _initialise(model: Parler, deviation: float) -> None:
+    """All but the text encoder and the codec."""
+    for module in model.modules():
+        if isinstance(module, nn.Linear | nn.Embedding):
+            module.weight.normal_(0.0, deviation)
+        elif isinstance(module, nn.LayerNorm):
+            module.reset_parameters()
+        elif isinstance(module, Sinusoids):
+            module.compute()
+        if isinstance(module, nn.Linear) and module.bias is not None:
+            module.bias.zero_()
+
+
+@torch.no_grad()
+def _condition(codec: Any) -> None:
     """Give the codec's convolutions weights that keep the variance, and its output LOUDNESS.
 
     What residual units add (they end in convolutions of size 1) is a tenth of what is there, as after training: with
     more, the values grow from layer to layer until the sine of them is noise.
     """
     for module in codec.modules():
-        if isinstance(module, torch.nn.Conv1d):
+        if isinstance(module, nn.Conv1d):
             scale = 0.3 if module.kernel_size == (1,) and module.in_channels == module.out_channels else 1.0
-            module.weight = _like(module, torch.randn_like(module.weight) * scale * module.weight[0].numel() ** -0.5)
-        elif isinstance(module, torch.nn.ConvTranspose1d):
-            module.weight = _like(module, torch.randn_like(module.weight) * (2 * module.weight.shape[0]) ** -0.5)
-    last = [module for module in decoder.modules() if isinstance(module, torch.nn.Conv1d)][-1]
+            module.weight.normal_(0.0, scale * module.weight[0].numel() ** -0.5)
+        elif isinstance(module, nn.ConvTranspose1d):
+            module.weight.normal_(0.0, (2 * module.weight.shape[0]) ** -0.5)
     before_tanh: list[torch.Tensor] = []
+    last = codec.decoder.conv2
     hook = last.register_forward_hook(lambda module, inputs, output: before_tanh.append(output))
-    decoder(from_codes(torch.randint(0, CODES, (1, CODEBOOKS, 50))))
+    codes = torch.randint(0, CODES, (1, CODEBOOKS, 50), device=last.weight.device)
+    codec.decoder(codec.quantizer.from_codes(codes)[0])
     hook.remove()
-    last.weight = _like(last, last.weight * (LOUDNESS / before_tanh[0].std()))
-
-
-def _like(module: torch.nn.Module, weight: torch.Tensor) -> torch.Tensor:
-    """A weight that is normed takes a tensor, a plain one a parameter."""
-    return weight if torch.nn.utils.parametrize.is_parametrized(module, "weight") else torch.nn.Parameter(weight)
+    last.weight.mul_(LOUDNESS / before_tanh[0].std())

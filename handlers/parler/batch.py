@@ -36,8 +36,8 @@ class Steps(Protocol):
     def open(self, rows: Sequence[Cross]) -> Batch: ...
 
 
-class Generation:
-    """A batch on its way. Not a generator: between two steps its owner may end it, and nothing more is computed.
+class UtteranceBatch:
+    """Utterances that start together, on their way. Between two steps the owner may end them; nothing more is computed.
 
     options: of `generate()`, see `handlers.parler.sampling`. All utterances have a seed, or none has.
     """

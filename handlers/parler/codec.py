@@ -13,23 +13,19 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import parametrize, remove_weight_norm
-from torch.nn.utils.weight_norm import WeightNorm
 
 from handlers.parler.codec_layers import Convolution, Layer, Residual, Snake, State, Tanh, Upsampling, refusal
 
-# The parts of Transformers' decoder and of the library's, whose children run in the order in which they are listed.
-CONTAINERS = ("DacDecoder", "DacDecoderBlock", "Decoder", "DecoderBlock", "Sequential", "ModuleList")
-RESIDUAL_UNITS = ("DacResidualUnit", "ResidualUnit")
+# The parts of Transformers' decoder whose children run in the order in which they are listed.
+CONTAINERS = ("DacDecoder", "DacDecoderBlock", "ModuleList")
+RESIDUAL_UNIT = "DacResidualUnit"
 SNAKE = "Snake1d"
 
 
 class Codec:
     """The codec of a loaded checkpoint, on the device and of the dtype that it keeps.
 
-    audio_encoder: Transformers' `DacModel` or parler_tts's `DACModel`. Its weight norm is folded into the weights, in
-    place and for good: otherwise every call computes the weights anew. (Don't pass a deepcopy of a model: the two share
-    the class that PyTorch's parametrization made, and folding one breaks the other.)
+    audio_encoder: Transformers' `DacModel`; its weights are plain ones, without weight norm.
     Raises ValueError, with the name, for another codec or a layer that can't be streamed exactly.
 
     hop: samples a frame; rate: samples a second; codes: of each of the `codebooks`; held: how many samples at the right
@@ -37,10 +33,9 @@ class Codec:
     """
 
     def __init__(self, audio_encoder: Any) -> None:
-        self._module: Any = getattr(audio_encoder, "model", audio_encoder)  # parler_tts wraps dac.DAC
+        self._module = audio_encoder
         try:
             quantizers = self._module.quantizer.quantizers
-            fold_weight_norm(self._module)
             self._layers = _layers(list(_flat(self._module.decoder)))
         except (AttributeError, ValueError) as error:
             raise ValueError(f"the codec {type(audio_encoder).__name__} is not supported: {error}") from error
@@ -62,10 +57,7 @@ class Codec:
 
     @torch.no_grad()
     def decode(self, codes: Tensor) -> Tensor:
-        """All at once, by the model's own modules: int64 [batch, codebooks, n] → float32 [batch, n * hop].
-
-        parler_tts's own `decode` takes one utterance at a time; the modules in it take a batch.
-        """
+        """All at once, by the model's own modules: int64 [batch, codebooks, n] → float32 [batch, n * hop]."""
         self.check(codes, codes.shape[0])
         if not codes.shape[-1]:
             return torch.empty(codes.shape[0], 0, device=codes.device)
@@ -119,16 +111,6 @@ class CodecStream:
         return CodecStream(self._codec, self._layers, states)
 
 
-def fold_weight_norm(module: nn.Module) -> None:
-    """Replace each weight that is computed from a direction and a length by its value, in place."""
-    with torch.no_grad():
-        for part in module.modules():
-            if parametrize.is_parametrized(part, "weight"):
-                parametrize.remove_parametrizations(part, "weight", leave_parametrized=True)
-            elif any(isinstance(hook, WeightNorm) for hook in part._forward_pre_hooks.values()):
-                remove_weight_norm(part)
-
-
 def _flat(module: nn.Module) -> Iterator[nn.Module]:
     """The decoder's layers in the order in which they run; a residual unit counts as one."""
     if type(module).__name__ not in CONTAINERS:
@@ -151,7 +133,7 @@ def _layers(modules: Iterable[nn.Module]) -> list[Layer]:
             layers.append(Convolution(module, snake))
         elif isinstance(module, nn.ConvTranspose1d) and snake is not None:
             layers.append(Upsampling(module, snake))
-        elif name in RESIDUAL_UNITS and snake is None:
+        elif name == RESIDUAL_UNIT and snake is None:
             layers.append(_residual(module))
         elif isinstance(module, nn.Tanh) and snake is None:
             layers.append(Tanh())

@@ -1,7 +1,7 @@
 """The decoder of Parler-TTS: a prompt is read at once, then one step makes one token of each codebook.
 
 The step's shapes never change, so that it can be compiled and recorded as a CUDA graph; run eagerly it looks at the
-filled part of the cache alone. Computes what `parler_tts` computes, with its weights: sinusoidal or rotary positions
+filled part of the cache alone. Computes what the library's `generate()` does: sinusoidal or rotary positions
 (Su et al. 2021, https://arxiv.org/abs/2104.09864), grouped-query attention (Ainslie et al. 2023,
 https://arxiv.org/abs/2305.13245), prompts that are prepended or cross-attended to.
 """
@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from handlers.parler.modules import rotations
 from handlers.parler.weights import Layer, Norm, Weights
 
 KeysValues = tuple[Tensor, Tensor]
@@ -141,7 +142,7 @@ class Decoder:
         return x if self._table is None else x + self._table[positions]
 
     def _rotation(self, positions: Tensor) -> KeysValues:
-        if self.weights.rotary is None:
+        if not self.weights.rotary:
             return self._cosines, self._sines
         return self._cosines[positions], self._sines[positions]
 
@@ -149,7 +150,7 @@ class Decoder:
         """[n, width] → queries [n, heads, head]; keys and values [n, 2, self heads, head]."""
         shape = self.weights.shape
         projected = torch.mm(x, layer.queries_keys_values)
-        if self.weights.rotary is None:
+        if not self.weights.rotary:
             queries, own = projected.split((shape.width, 2 * shape.self_heads * shape.head), 1)
             return queries.view(-1, shape.heads, shape.head), own.view(-1, 2, shape.self_heads, shape.head)
         split = projected.view(x.shape[0], -1, shape.head)
@@ -160,7 +161,7 @@ class Decoder:
     def _cross_queries(self, x: Tensor, layer: Layer, cosines: Tensor, sines: Tensor) -> Tensor:
         """Parler-TTS rotates these too, though not what they are compared with."""
         queries = torch.mm(x, layer.cross_queries).view(-1, self.weights.shape.heads, self.weights.shape.head)
-        return queries if self.weights.rotary is None else _rotate(queries, cosines, sines)
+        return queries if not self.weights.rotary else _rotate(queries, cosines, sines)
 
     def _attend_all(self, queries: Tensor, keys_values: Tensor, mask: Tensor | None) -> Tensor:
         """Of one row: queries [n, heads, head], keys and values [1, 2, kept heads, m, head] → [n, width]."""
@@ -182,22 +183,16 @@ class Decoder:
     def _sinusoids(self, positions: int) -> Tensor | None:
         """float [positions, width]: the checkpoint's own as far as they go."""
         table = self.weights.sinusoids
-        if table is None:
-            return None
-        given = table.weights.detach()
-        if positions <= len(given):
-            return given
-        more = table.get_embedding(positions, self.weights.shape.width)[len(given) :]
-        return torch.cat([given, more.to(given)])
+        return None if table is None else table.first(positions)
 
     def _rotations(self, positions: int) -> KeysValues:
         """Cosines and sines, float [positions, 1, head]; empty where there are none. Computed as the library does."""
-        rotary, weights = self.weights.rotary, self.weights
-        if rotary is None:
+        weights = self.weights
+        if not weights.rotary:
             nothing = torch.empty(0, device=weights.device)
             return nothing, nothing
-        cosines, sines = rotary(weights.device.type, torch.arange(positions, device=weights.device)[None])
-        return cosines[0, :, None].to(weights.dtype), sines[0, :, None].to(weights.dtype)
+        cosines, sines = rotations(torch.arange(positions, device=weights.device), weights.config)
+        return cosines[:, None].to(weights.dtype), sines[:, None].to(weights.dtype)
 
 
 def _norm(x: Tensor, norm: Norm) -> Tensor:

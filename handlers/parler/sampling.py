@@ -37,11 +37,11 @@ OTHERS = {"do_sample", "repetition_penalty", "min_new_tokens", "max_new_tokens",
 
 def unsupported(options: dict[str, Any]) -> list[str]:
     """The names of options of `generate()` that have an effect there and none here."""
-    defaults = GenerationConfig()
+    defaults = {**vars(GenerationConfig()), **GenerationConfig._get_default_generation_params()}
     return sorted(
         name
         for name, value in options.items()
-        if name not in WARPERS and name not in OTHERS and value is not None and value != getattr(defaults, name, None)
+        if name not in WARPERS and name not in OTHERS and value is not None and value != defaults.get(name)
     )
 
 

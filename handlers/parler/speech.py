@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from handlers.parler.batch import Generation, Utterance
+from handlers.parler.batch import Utterance, UtteranceBatch
 from handlers.parler.checkpoint import Checkpoint
 from handlers.parler.codec import Codec
 from handlers.parler.decoder import Cross, Decoder
@@ -92,15 +92,15 @@ class ParlerSpeech:
             self.utterance(text, self.voice(description), options, own)
             for text, description, own in zip(texts, descriptions, own_seeds, strict=True)
         ]
-        generation = self.begin(utterances, options)
+        batch = self.begin(utterances, options)
         rows: list[list[Frame]] = [[] for _ in texts]
         try:
-            while not generation.over:
-                for row, frame in zip(rows, generation.advance(), strict=True):
+            while not batch.over:
+                for row, frame in zip(rows, batch.advance(), strict=True):
                     if frame is not None:
                         row.append(frame)
         finally:
-            generation.close()
+            batch.close()
         return [self.tensor(row) for row in rows]
 
     @torch.inference_mode()
@@ -118,7 +118,7 @@ class ParlerSpeech:
 
         Raises ValueError with the names of those that this engine does not support.
         """
-        own = self.checkpoint.model.generation_config.to_diff_dict()
+        own = self.checkpoint.model.config.generation
         options = {**own, **{name: value for name, value in given.items() if value is not None}}
         if names := unsupported({name: given.get(name) for name in given}):
             raise ValueError(f"not supported when Parler-TTS streams: {', '.join(names)}")
@@ -139,9 +139,9 @@ class ParlerSpeech:
         heard, read = self._voices.with_prompt(voice, prompt)
         return Utterance(read, heard, options["max_new_tokens"], options["min_new_tokens"], seed)
 
-    def begin(self, utterances: Sequence[Utterance], options: dict[str, Any]) -> Generation:
+    def begin(self, utterances: Sequence[Utterance], options: dict[str, Any]) -> UtteranceBatch:
         """These utterances on their way; one batch at a time. options: as `options` returns them."""
-        return Generation(self._steps, self.checkpoint.ids, utterances, options)
+        return UtteranceBatch(self._steps, self.checkpoint.ids, utterances, options)
 
     def tensor(self, frames: Sequence[Frame]) -> Tensor:
         """int64 [codebooks, frames]."""

@@ -119,7 +119,7 @@ class FixedSteps:
         self._positions = torch.zeros(rows, dtype=torch.long, device=weights.device)
         self._cross = _silence(decoder, rows, listened)
         self._listened: list[Cross] = []
-        self._record = record or (record_cuda_graph if mode != WITHOUT_GRAPHS else _as_it_is)
+        self._record = record or (self._as_graph if mode != WITHOUT_GRAPHS else _as_it_is)
         self._mode = INDUCTOR_MODES[mode]
         spans = sorted({min(SHORT_SPAN, decoder.positions), decoder.positions})
         self._steps = {span: self._compiled(span) for span in spans}
@@ -164,6 +164,9 @@ class FixedSteps:
         compiled = torch.compile(step, mode=self._mode, fullgraph=True, dynamic=False)
         return lambda: compiled(self._ids, self._positions)
 
+    def _as_graph(self, step: Step) -> Step:
+        return record_cuda_graph(step, self.decoder.weights.device)
+
     def _listen(self, rows: Sequence[Cross]) -> None:
         if len(rows) == len(self._listened) and all(a is b for a, b in zip(rows, self._listened, strict=True)):
             return
@@ -193,20 +196,25 @@ class FixedBatch:
         """Nothing to give back: the buffers are cleared when the next batch is opened."""
 
 
-def record_cuda_graph(step: Step) -> Step:
-    """Records the step's kernels → what runs them again and returns the same tensor with new contents."""
-    side = torch.cuda.Stream()
-    side.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(side):  # what is set up at first runs may not be recorded
-        for _ in range(3):
-            step()
-    torch.cuda.current_stream().wait_stream(side)
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        output = step()
+def record_cuda_graph(step: Step, device: torch.device) -> Step:
+    """Records the step's kernels on this GPU → what runs them again and returns the same tensor with new contents.
+
+    Streams and graphs belong to the current GPU, which is the first one unless another is named.
+    """
+    with torch.cuda.device(device):
+        side = torch.cuda.Stream()
+        side.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(side):  # what is set up at first runs may not be recorded
+            for _ in range(3):
+                step()
+        torch.cuda.current_stream().wait_stream(side)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            output = step()
 
     def replay() -> Tensor:
-        graph.replay()
+        with torch.cuda.device(device):
+            graph.replay()
         return output
 
     return replay

@@ -62,15 +62,15 @@ class SpeechStreamer:
         """Speak a little, and learn from it how large chunks may be."""
         steps = min(WARM_UP_STEPS, options["max_new_tokens"])
         options = options | {"max_new_tokens": steps, "min_new_tokens": steps}
-        generation = self._speech.begin([self._speech.utterance("Hello.", voice, options)], options)
+        batch = self._speech.begin([self._speech.utterance("Hello.", voice, options)], options)
         times = []
         try:
-            while not generation.over:
+            while not batch.over:
                 started = self._clock()
-                generation.advance()
+                batch.advance()
                 times.append(self._clock() - started)
         finally:
-            generation.close()
+            batch.close()
         costs = self._codec_costs(statistics.median(times))
         piece = int((costs.step - costs.codec_fixed) / costs.codec_frame) if costs.codec_frame else MOST_PIECE
         self._chunks = replace(
@@ -93,20 +93,20 @@ class SpeechStreamer:
 
         options: as `ParlerSpeech.options` returns them.
         """
-        generation = self._speech.begin([self._speech.utterance(text, voice, options)], options)
+        batch = self._speech.begin([self._speech.utterance(text, voice, options)], options)
         talk = _Talk(self._speech, self._chunks, live, emit)
         steps = 0
         try:
-            while not generation.over:
+            while not batch.over:
                 check(live)
                 steps += 1
-                [frame] = generation.advance()
+                [frame] = batch.advance()
                 if frame is not None:
                     talk.add(frame)
         finally:
-            generation.close()
+            batch.close()
         talk.finish()
-        return Spoken(steps, generation.cut_off(0))
+        return Spoken(steps, batch.cut_off(0))
 
     def _codec_costs(self, step: float) -> Costs:
         few, many = (self._codec_time(frames) for frames in (LEAST_PIECE, 4 * LEAST_PIECE))

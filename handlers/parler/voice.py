@@ -8,20 +8,20 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from handlers.parler.decoder import Cross, Decoder
+from handlers.parler.modules import Parler
 
 MOST_VOICES = 8  # of the mini architecture 9 MB each, for 45 tokens in 32 bits
 
 
 class Voices:
-    """The voices of a checkpoint. model: a `ParlerTTSForConditionalGeneration`."""
+    """The voices of a checkpoint."""
 
-    def __init__(self, model: Any, decoder: Decoder) -> None:
+    def __init__(self, model: Parler, decoder: Decoder) -> None:
         self._model = model
         self._decoder = decoder
         self._voices: OrderedDict[tuple[int, ...], Cross] = OrderedDict()
@@ -42,9 +42,9 @@ class Voices:
         A checkpoint with `prompt_cross_attention` listens to its prompt too, and reads nothing.
         """
         embedded = self._model.embed_prompts(prompt)
-        if not self._model.prompt_cross_attention:
+        if not self._model.config.prompt_cross_attention:
             return voice, embedded
-        positioned = embedded + self._model.embed_positions(embedded[None], 0)
+        positioned = embedded + self._model.embed_positions.first(len(embedded))
         heard = self._decoder.cross(positioned[None])
         layers = [
             (torch.cat((keys, more_keys), 2), torch.cat((values, more_values), 2))
@@ -56,7 +56,7 @@ class Voices:
         """float [1, tokens, width]."""
         model = self._model
         hidden = model.text_encoder(input_ids=description[None]).last_hidden_state
-        return model.enc_to_dec_proj(hidden) if hasattr(model, "enc_to_dec_proj") else hidden
+        return model.enc_to_dec_proj(hidden) if model.config.projected else hidden
 
 
 def stacked(rows: Sequence[Cross]) -> Cross:

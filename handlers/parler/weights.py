@@ -1,18 +1,20 @@
 """The weights of a Parler-TTS decoder, laid out for a step of few, large operations.
 
-Matrices that are applied to the same input are one matrix. The checkpoint's own modules become views of it, so nothing
-is held twice and the library's `generate()` goes on working.
+Matrices that are applied to the same input are one matrix. The model's own modules become views of it, so nothing is
+held twice.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from transformers.activations import ACT2FN
+
+from handlers.parler.modules import Parler
 
 
 @dataclass(frozen=True)
@@ -57,17 +59,18 @@ class Shape:
 
 
 class Weights:
-    """What a decode step reads. model: a `ParlerTTSForConditionalGeneration`, whose memory is shared."""
+    """What a decode step reads. model: its memory is shared."""
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Parler) -> None:
         config, decoder = model.config.decoder, model.decoder.model.decoder
+        self.config = config
         self.shape = Shape(
             layers=config.num_hidden_layers,
             width=config.hidden_size,
             heads=config.num_attention_heads,
             self_heads=config.num_key_value_heads,
             cross_heads=config.num_cross_attention_key_value_heads,
-            head=config.hidden_size // config.num_attention_heads,
+            head=config.head_size,
             codebooks=config.num_codebooks,
             vocabulary=config.vocab_size,
         )
@@ -78,8 +81,8 @@ class Weights:
         self.token_offsets = torch.arange(self.shape.codebooks, device=self.tokens.device) * embedded
         self.final_norm = _norm(decoder.layer_norm)
         heads = model.decoder.lm_heads
-        self.heads = (heads.weight.detach() if model.decoder.use_fused_lm_heads else _joined(heads)).T
-        self.rotary = decoder.rotary_emb if config.rope_embeddings else None
+        self.heads = (_joined([heads]) if config.use_fused_lm_heads else _joined(heads)).T
+        self.rotary = config.rope_embeddings
         self.sinusoids = None if config.rope_embeddings else decoder.embed_positions
 
     @property
@@ -114,12 +117,12 @@ def _norm(norm: Any) -> Norm:
     return Norm(tuple(norm.normalized_shape), norm.weight.detach(), norm.bias.detach(), norm.eps)
 
 
-def _joined(modules: Sequence[Any]) -> Tensor:
-    """Their weights, one below the other; each module's weight becomes a view of its part."""
+def _joined(parts: Iterable[Any]) -> Tensor:
+    """Their weights, one below the other; each module's weight becomes a view of its own rows."""
+    modules = list(parts)
+    if len(modules) == 1:
+        return modules[0].weight.detach()
     joined = torch.cat([module.weight.detach() for module in modules])
-    start = 0
-    for module in modules:
-        rows = module.weight.shape[0]
-        module.weight = torch.nn.Parameter(joined[start : start + rows], requires_grad=False)
-        start += rows
+    for module, own in zip(modules, joined.split([len(module.weight) for module in modules]), strict=True):
+        module.weight = nn.Parameter(own, requires_grad=False)
     return joined

@@ -1,18 +1,21 @@
-"""A checkpoint of each kind that the library knows, tiny and with random weights, and what `generate()` makes of it."""
+"""A tiny checkpoint of each kind that the library knows, and the library itself, which is the judge."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from transformers import LogitsProcessorList
 
-from tests.parler_checkpoint import CODEBOOKS, CODES, EOS, build
+from benchmarks.parler_reference.client import Reference
+from benchmarks.parler_reference.environment import ReferenceMissing, in_ci, require, why_not
+from tests.parler_checkpoint import build
 
-# Each as in a released checkpoint, as far as is known, or a mixture: mini v1 (sinusoidal positions), large v1 (fused
-# heads), mini multilingual v1.1 and Indic (rotary positions, cross-attended prompts), grouped-query attention.
+# Kinds that a decoder's config.json can ask for, alone and together. The structures of published models are in
+# test_models.py; none of those has rotary positions or prompts that are listened to, but fine-tuned ones may.
 ARCHITECTURES: dict[str, dict[str, Any]] = {
     "mini": {"vocab_size": 1088},
     "fused-heads": {"use_fused_lm_heads": True},
@@ -34,57 +37,41 @@ TEXT = "Hello there, how are you?"
 DESCRIPTION = "A calm voice."
 
 
-class OnlyCodes:
-    """The decoder knows ids that are no codes; on these `generate()` fails in the codec."""
-
-    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-        scores[:, CODES + 1 :] = -torch.inf
-        return scores
-
-
-def generated(speech: Any, text: str, description: str, seed: int, **options: Any) -> tuple[torch.Tensor, torch.Tensor]:
-    """(codes, int64 [codebooks, frames]; audio, float32 [samples]) of the library's `generate()`."""
-    model = speech.checkpoint.model
-    decoded: list[torch.Tensor] = []
-    decode = model.audio_encoder.decode
-
-    def keep(audio_codes: torch.Tensor, **arguments: Any) -> Any:
-        decoded.append(audio_codes)
-        return decode(audio_codes=audio_codes, **arguments)
-
-    model.audio_encoder.decode = keep
-    prompt, listened = speech.checkpoint.read_prompt(text), speech.checkpoint.read_description(description)
-    from parler_tts.logits_processors import ParlerTTSLogitsProcessor
-
-    torch.manual_seed(seed)
+@pytest.fixture(scope="session")
+def reference() -> Iterator[Reference]:
+    """The Parler-TTS library. Without it the tests that compare with it are skipped, but in CI they fail."""
+    if reason := why_not():
+        pytest.skip(reason)
     try:
-        with torch.inference_mode():
-            audio = model.generate(
-                input_ids=listened[None],
-                attention_mask=torch.ones_like(listened[None]),
-                prompt_input_ids=prompt[None],
-                logits_processor=LogitsProcessorList([ParlerTTSLogitsProcessor(EOS, CODEBOOKS, 1), OnlyCodes()]),
-                **options,
-            )
-    finally:
-        model.audio_encoder.decode = decode
-    if not decoded:
-        return torch.zeros(CODEBOOKS, 0, dtype=torch.long), torch.zeros(0)
-    return decoded[-1].reshape(CODEBOOKS, -1), audio[0].float()
+        folder = require()
+    except ReferenceMissing as error:
+        if in_ci():
+            pytest.fail(str(error), pytrace=False)
+        pytest.skip(str(error))
+    with Reference(folder) as library:
+        yield library
 
 
 @pytest.fixture(scope="session")
-def speech_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
-    """speech_of(architecture) → a `ParlerSpeech`, the same each time."""
-    import functools
+def folder_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """folder_of(architecture) → the checkpoint's folder, the same each time."""
 
+    @functools.cache
+    def built(architecture: str = "mini") -> Path:
+        return build(tmp_path_factory.mktemp("architecture"), restless=True, **ARCHITECTURES[architecture])
+
+    return built
+
+
+@pytest.fixture(scope="session")
+def speech_of(folder_of: Callable[..., Path]) -> Callable[..., Any]:
+    """speech_of(architecture) → a `ParlerSpeech`, the same each time."""
     from handlers.parler.checkpoint import Checkpoint
     from handlers.parler.speech import ParlerSpeech
 
     @functools.cache
     def load(architecture: str = "mini") -> Any:
-        folder = build(tmp_path_factory.mktemp("architecture"), restless=True, **ARCHITECTURES[architecture])
-        return ParlerSpeech(Checkpoint.load(str(folder), torch.float32, "cpu"))
+        return ParlerSpeech(Checkpoint.load(str(folder_of(architecture)), torch.float32, "cpu"))
 
     return load
 

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import atexit
 import functools
-import warnings
-from typing import Any
+import shutil
+import tempfile
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from transformers import DacConfig, DacModel, EncodecConfig, EncodecModel, PreTrainedModel
+from transformers import DacConfig, DacModel, EncodecConfig, EncodecModel
 
-from benchmarks.parler_models import tiny_codec
+from benchmarks.parler_configs import TINY
+from benchmarks.parler_models import random_codec, random_model
+from benchmarks.parler_writer import NEW_NORM, OLD_NORM, Form, write_checkpoint
 from handlers.parler import codec_layers
 from handlers.parler.codec import Codec, CodecStream
-from handlers.parler.library import import_parler_tts
+from handlers.parler.loader import load_model
 from tests.parler_checkpoint import CODEBOOKS, CODES, HOP
 
 RATE = 44_100
@@ -26,42 +31,24 @@ CLOSE = 1e-5
 
 def transformers_codec() -> DacModel:
     torch.manual_seed(0)
-    model = tiny_codec(RATE)
+    model = random_codec()
     vary_snakes(model)
     return model
 
 
-def library_codec(*, new_weight_norm: bool) -> Any:
-    """The library's wrapper around a narrow DAC, for its own has 76.65 M parameters."""
-    parler_tts = import_parler_tts()
-    from dac import DAC
-
-    torch.manual_seed(0)
-    wrapper = parler_tts.DACModel.__new__(parler_tts.DACModel)
-    PreTrainedModel.__init__(wrapper, parler_tts.DACConfig(sampling_rate=RATE))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # the old weight norm is deprecated
-        wrapper.model = DAC(encoder_dim=4, decoder_dim=32)
-        wrapper.remove_weight_norm()
-        set_weights(wrapper)
-        if new_weight_norm:
-            wrapper.apply_weight_norm()
-        else:
-            wrapper.apply(lambda module: torch.nn.utils.weight_norm(module) if hasattr(module, "kernel_size") else None)
-    vary_snakes(wrapper)
-    return wrapper.eval()
+@functools.cache
+def descript_checkpoint(norm: tuple[str, str]) -> Path:
+    """Its codec is the same in descript's names, each weight a length and a direction."""
+    folder = Path(tempfile.mkdtemp(prefix="descript-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    structure = replace(TINY, descript=True)
+    model = random_model(structure)
+    model.audio_encoder = transformers_codec()
+    return write_checkpoint(model, structure, folder, Form(norm=norm))
 
 
-def set_weights(model: torch.nn.Module) -> None:
-    """Keep the variance from layer to layer, so that the codec is neither silent nor all noise."""
-    with torch.no_grad():
-        for module in model.modules():
-            if isinstance(module, torch.nn.Conv1d):
-                module.weight.normal_(0, module.weight[0].numel() ** -0.5)
-            elif isinstance(module, torch.nn.ConvTranspose1d):
-                module.weight.normal_(0, (2 * module.weight.shape[0]) ** -0.5)
-            if getattr(module, "out_channels", None) == 1:
-                module.weight.mul_(0.002)
+def descript_codec(norm: tuple[str, str]) -> DacModel:
+    return load_model(descript_checkpoint(norm), torch.float32, torch.float32, "cpu").audio_encoder
 
 
 def vary_snakes(model: torch.nn.Module) -> None:
@@ -76,8 +63,8 @@ def vary_snakes(model: torch.nn.Module) -> None:
 
 MODELS = {
     "transformers": transformers_codec,
-    "library": functools.partial(library_codec, new_weight_norm=True),
-    "library, old weight norm": functools.partial(library_codec, new_weight_norm=False),
+    "descript": functools.partial(descript_codec, NEW_NORM),
+    "descript, old weight norm": functools.partial(descript_codec, OLD_NORM),
 }
 
 
@@ -114,12 +101,16 @@ def test_the_full_decode_is_that_of_the_untouched_model(name):
     model = MODELS[name]()
     codes = codes_of(12)
     with torch.inference_mode():
-        if name == "transformers":
-            expected = model.decode(audio_codes=codes).audio_values
-        else:
-            expected = model.decode(audio_codes=codes[None], audio_scales=[None]).audio_values[0]
+        expected = model.decode(audio_codes=codes).audio_values
         assert 0.05 < expected.std() < 0.5
         actual = Codec(model).decode(codes)
+    torch.testing.assert_close(actual, expected, atol=CLOSE, rtol=0)
+
+
+@pytest.mark.parametrize("norm", [NEW_NORM, OLD_NORM], ids=["new weight norm", "old weight norm"])
+def test_a_codec_with_descripts_names_decodes_as_the_library_does(reference, norm):
+    expected = reference.decode(descript_checkpoint(norm), codes_of(12)[0])
+    actual = Codec(descript_codec(norm)).decode(codes_of(12))[0]
     torch.testing.assert_close(actual, expected, atol=CLOSE, rtol=0)
 
 

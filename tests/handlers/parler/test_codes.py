@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
+from benchmarks.parler_reference.client import Case
 from handlers.parler.checkpoint import Checkpoint
 from handlers.parler.speech import ParlerSpeech
-from tests.handlers.parler.conftest import ARCHITECTURES, DESCRIPTION, TEXT, generated
+from tests.handlers.parler.conftest import ARCHITECTURES, DESCRIPTION, TEXT
 from tests.parler_checkpoint import CODEBOOKS, DELAY, EOS, build
 
 OPTIONS = {
@@ -20,21 +21,25 @@ OPTIONS = {
 }
 
 
-def equal_to_generate(speech, seed, options, text=TEXT, description=DESCRIPTION):
-    """The codes, which are those of `generate()`, as is the audio."""
-    codes = speech.codes(text, description, seed=seed, **options)
-    expected, audio = generated(speech, text, description, seed, **options)
-    assert codes.shape == expected.shape
-    assert torch.equal(codes, expected)
-    if codes.shape[1]:
-        torch.testing.assert_close(speech.audio(codes), audio, atol=1e-5, rtol=0)
-    return codes
+@pytest.fixture
+def equal_to_generate(reference, speech_of, folder_of):
+    """equal_to_generate(architecture, cases): the codes are those of `generate()`, and so is the audio."""
+
+    def compare(architecture, *cases):
+        speech = speech_of(architecture)
+        for case, (expected, audio) in zip(cases, reference.generate(folder_of(architecture), cases), strict=True):
+            codes = speech.codes(case.text, case.description, seed=case.seed, **case.options)
+            assert codes.shape == expected.shape
+            assert torch.equal(codes, expected)
+            torch.testing.assert_close(speech.audio(codes), audio, atol=1e-5, rtol=0)
+
+    return compare
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_codes_are_those_of_generate(speech_of, architecture):
-    for seed, options in enumerate(OPTIONS.values()):
-        equal_to_generate(speech_of(architecture), seed, options)
+def test_codes_are_those_of_generate(equal_to_generate, architecture):
+    cases = [Case(TEXT, DESCRIPTION, seed, options) for seed, options in enumerate(OPTIONS.values())]
+    equal_to_generate(architecture, *cases)
 
 
 def test_some_of_these_runs_end_and_some_are_cut_off(speech_of):
@@ -61,8 +66,8 @@ def test_some_of_these_runs_end_and_some_are_cut_off(speech_of):
     ],
     ids=str,
 )
-def test_each_option_shapes_the_codes_as_in_generate(speech, options):
-    equal_to_generate(speech, 3, {"max_new_tokens": 50, **options})
+def test_each_option_shapes_the_codes_as_in_generate(equal_to_generate, options):
+    equal_to_generate("mini", Case(TEXT, DESCRIPTION, 3, {"max_new_tokens": 50, **options}))
 
 
 @pytest.mark.parametrize("frames", range(4))
@@ -73,13 +78,13 @@ def test_a_voice_that_ends_at_once_makes_what_it_must(tmp_path, frames):
 
 
 @pytest.mark.parametrize("text", ["", "A", "Ein längerer Text, der weiter reicht: " * 8, "word " * 150])
-def test_texts_and_descriptions_of_any_length(speech, text):
-    equal_to_generate(speech, 1, {"max_new_tokens": 40}, text=text, description=text or "x")
+def test_texts_and_descriptions_of_any_length(equal_to_generate, text):
+    equal_to_generate("mini", Case(text, text or "x", 1, {"max_new_tokens": 40}))
 
 
-def test_a_cache_that_has_to_grow(speech):
+def test_a_cache_that_has_to_grow(equal_to_generate):
     """Over 512 positions, then over 1,024."""
-    equal_to_generate(speech, 1, {"max_new_tokens": 620, "min_new_tokens": 620}, text="Long. " * 80)
+    equal_to_generate("mini", Case("Long. " * 80, DESCRIPTION, 1, {"max_new_tokens": 620, "min_new_tokens": 620}))
 
 
 def test_without_a_seed_torchs_own_is_drawn_from(speech):

@@ -1,4 +1,4 @@
-"""Tests of handlers/parler/handler.py with the real library and a tiny checkpoint: streaming, cancelling, failing."""
+"""Tests of handlers/parler/handler.py with a tiny checkpoint: streaming, cancelling, failing."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import time
 import numpy as np
 import pytest
 
+from benchmarks.parler_reference.client import Case
 from handlers.parler.chunks import LARGEST
 from handlers.parler.handler import ParlerTTSHandler
 from handlers.tts import AHEAD
-from tests.handlers.parler.conftest import generated
 from tests.parler_checkpoint import DELAY, HOP, SHORT_FRAMES, steps_of
 from tests.waiting import wait_until
 from utils.audio.wire import to_pcm
@@ -80,16 +80,16 @@ class Steps:
         self._speech.begin = self._begin
 
     def _counted(self, *arguments):
-        generation = self._begin(*arguments)
-        advance = generation.advance
+        batch = self._begin(*arguments)
+        advance = batch.advance
 
         def step():
             self.made += 1
             self.on_step(self.made)
             return advance()
 
-        generation.advance = step
-        return generation
+        batch.advance = step
+        return batch
 
 
 def test_a_sentence_becomes_audio(engine, open_stage, audio_of):
@@ -102,11 +102,12 @@ def test_a_sentence_becomes_audio(engine, open_stage, audio_of):
 
 
 @pytest.mark.parametrize("play_steps_s", [0.01, 0.75, 30.0])
-def test_the_stream_is_what_generate_makes_of_all_the_codes(load_parler, speak, engine_thread, play_steps_s):
+def test_the_stream_is_what_generate_makes_of_all_the_codes(
+    load_parler, speak, reference, parler_checkpoint, play_steps_s
+):
     engine = load_parler(play_steps_s=play_steps_s, gen_kwargs=steps_of(STEPS))
-    expected = to_pcm(
-        engine_thread.call(lambda: generated(engine.speech, TEXT, "A calm voice.", 3, **engine._options)[1].numpy())
-    )
+    case = Case(TEXT, "A calm voice.", 3, steps_of(STEPS))
+    expected = to_pcm(reference.generate(parler_checkpoint, [case])[0][1].numpy())
     audio = speak(engine)
     assert len(audio) == len(expected)
     assert np.abs(audio.astype(int) - expected).max() <= 1  # of 32,768: rounding

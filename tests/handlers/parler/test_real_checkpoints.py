@@ -1,4 +1,4 @@
-"""Tests of handlers/parler/handler.py with the real library and checkpoints and options of many kinds."""
+"""Tests of handlers/parler/handler.py with checkpoints and options of many kinds."""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
-"""The library's own streaming, to be compared with: `ParlerTTSStreamer` as its README uses it."""
+"""The library's own streaming, measured: `ParlerTTSStreamer` as its README uses it. Runs beside the library."""
 
 from __future__ import annotations
 
 import contextlib
+import importlib
 import itertools
 import threading
 import time
@@ -10,22 +11,8 @@ from typing import Any
 
 import torch
 
-from handlers.parler.delay_pattern import Ids
-from handlers.parler.library import import_parler_tts
-
 UNDAMAGED = 65  # steps a chunk; with fewer, its stride cuts samples that are not final, and the audio is damaged
 A_SECOND = 86  # steps a chunk, as in the library's examples
-
-
-class OnlyCodes:
-    """Random weights also choose ids that are no codes, at which `generate()` fails in the codec."""
-
-    def __init__(self, ids: Ids, ends: bool = False) -> None:
-        self._first = ids.codes + ends
-
-    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-        scores[:, self._first :] = -torch.inf
-        return scores
 
 
 @torch.inference_mode()
@@ -35,7 +22,7 @@ def codec_seconds(model: Any, codes: torch.Tensor, play_steps: int = A_SECOND) -
     The streamer is given the steps of a `generate()` that ends after these frames; then, as there, everything is
     decoded once more.
     """
-    streamer = import_parler_tts().ParlerTTSStreamer(model, play_steps=play_steps)
+    streamer = _streamer(model, play_steps)
     codebooks, frames = codes.shape
     columns = torch.zeros(codebooks, frames + codebooks, dtype=torch.long)
     columns[:, 0] = model.generation_config.decoder_start_token_id
@@ -63,6 +50,10 @@ def decode_seconds(model: Any, codes: torch.Tensor) -> float:
     started = time.perf_counter()
     decode_all(model, codes)
     return time.perf_counter() - started
+
+
+def _streamer(model: Any, play_steps: int) -> Any:
+    return importlib.import_module("parler_tts").ParlerTTSStreamer(model, play_steps=play_steps)
 
 
 class StepClock:
@@ -97,7 +88,7 @@ class FirstAudio(Exception):
 
 def stream_seconds(model: Any, arguments: dict[str, Any], play_steps: int, steps: int, only_first: bool) -> float:
     """From the call to the last chunk, or the first, with `generate()` on a thread of its own, as its README has it."""
-    streamer = import_parler_tts().ParlerTTSStreamer(model, play_steps=play_steps)
+    streamer = _streamer(model, play_steps)
     heard = threading.Event()
     put = streamer.put
 
