@@ -117,8 +117,10 @@ class LanguageModelEngine:
 
     @torch.inference_mode()
     def _choose_caches(self) -> EagerCaches | None:
-        """Beams are several texts at once, and begin with an empty cache each time."""
-        if not self._streams:
+        """None where `generate` has to begin with an empty cache: with beams, and where it drafts tokens and checks
+        them, for then it reads the whole prompt again, also over a cache that holds it."""
+        drafts = self._gen_kwargs.get("prompt_lookup_num_tokens") or self._model.generation_config.use_mtp
+        if not self._streams or drafts:
             return None
         with self._step_threads:
             return choose_caches(self._model, self._reader)
