@@ -9,6 +9,8 @@ from transformers.generation.streamers import TextStreamer
 
 from utils.system.engine_thread import Emit
 
+NO_TOKEN = -1
+
 
 class PieceStreamer(TextStreamer):
     """Emits text as it is generated, and keeps account of the tokens. `generate` takes it, and so does our own loop."""
@@ -21,7 +23,7 @@ class PieceStreamer(TextStreamer):
         self.tokens = list(prompt)
         self._emit = emit
         self._prompt_seen = False
-        self._begin, self._end = thought_tokens or (None, None)
+        self._begin, self._end = thought_tokens or (NO_TOKEN, NO_TOKEN)
         self._thinks = False
 
     def put(self, value: torch.Tensor) -> None:
