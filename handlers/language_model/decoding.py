@@ -14,7 +14,9 @@ from utils.system.engine_thread import Live
 # What of a checkpoint's or the user's settings changes nothing while no sampling, or no beams, are asked for.
 WITHOUT_EFFECT = {
     "bos_token_id", "eos_token_id", "pad_token_id", "max_new_tokens", "max_length", "do_sample", "temperature",
-    "top_p", "top_k", "transformers_version", "_from_model_config", "use_cache",
+    "top_p", "top_k", "min_p", "top_h", "typical_p", "epsilon_cutoff", "eta_cutoff", "early_stopping",
+    "length_penalty", "transformers_version", "_from_model_config", "use_cache", "cache_implementation",
+    "disable_compile", "compile_config",
 }  # fmt: skip
 
 
@@ -24,7 +26,8 @@ def is_plain_greedy(model: Any, options: dict[str, Any]) -> bool:
     options: of `generate`, after `sampling_options`.
     """
     settings = model.generation_config.to_diff_dict() | options
-    unusual = {name for name, value in settings.items() if value != getattr(GenerationConfig(), name, None)}
+    usual = GenerationConfig._get_default_generation_params()
+    unusual = {name for name, value in settings.items() if value not in (None, usual.get(name, False))}
     return not settings.get("do_sample") and unusual <= WITHOUT_EFFECT and bool(options.get("max_new_tokens"))
 
 
@@ -34,20 +37,19 @@ class Reader:
     def __init__(self, model: Any, device: str) -> None:
         self._model = model
         self._device = device
-        self._last_only = {"num_logits_to_keep": 1} if model._supports_num_logits_to_keep() else {}
+        self._last_only = {"logits_to_keep": 1} if model._supports_logits_to_keep() else {}
 
     def read(self, tokens: list[int], cache: Any) -> torch.Tensor:
         """Read those of `tokens` that `cache` does not hold, at least one → the last one's logits, [vocabulary]."""
         start = cache.get_seq_length()
         if isinstance(cache, KeyValueBuffers):
-            inputs = {"input_ids": self._tensor(tokens[start:]), "past_key_values": cache, "num_logits_to_keep": 1}
+            inputs = {"input_ids": self._tensor(tokens[start:]), "cache": cache, "logits_to_keep": 1}
         else:
-            ids = self._tensor(tokens)
             inputs = self._model.prepare_inputs_for_generation(
-                ids,
-                past_key_values=cache,
-                attention_mask=torch.ones_like(ids),
-                cache_position=torch.arange(start, len(tokens), device=self._device),
+                self._tensor(tokens),
+                next_sequence_length=len(tokens) - start,
+                cache=cache,
+                is_first_iteration=not start,
                 use_cache=True,
                 **self._last_only,
             )

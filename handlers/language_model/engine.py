@@ -10,25 +10,29 @@ from concurrent.futures import CancelledError
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, StaticCache, TextStreamer
+from transformers.cache_utils import StaticCache
 
 from handlers.compilation import Compilation, usable_mode
+from handlers.language_model.cache_choice import attention_layers, choose_caches
 from handlers.language_model.chat_template import ChatTemplate
+from handlers.language_model.checkpoint import load_model
 from handlers.language_model.decoding import Reader, is_plain_greedy
 from handlers.language_model.llama_step import KeyValueBuffers, install_llama_step
 from handlers.language_model.prompt_cache import (
+    EagerCaches,
     FixedCaches,
     GrowingCaches,
-    PromptCaches,
     Session,
     common_prefix,
     keep_read_tokens,
 )
 from handlers.language_model.quantization import quantize_linears
 from handlers.language_model.steps import StepThreads, sampling_options
+from handlers.language_model.streamer import PieceStreamer
 from handlers.stale import StaleCriteria
 from utils.models.bundled import resolve_model
 from utils.models.devices import resolve_dtype
+from utils.models.tokenizer import load_tokenizer
 from utils.system.engine_thread import Emit, EngineThread, Live, always
 from utils.turns.chat import Chat
 
@@ -38,8 +42,8 @@ UNBOUNDED_CONTEXT = 1 << 20  # tokens, for a model whose config names no limit
 COMPILED_LENGTHS = (1_024, 4_096)  # tokens; each takes memory, and a compilation of its own at the start
 WARM_UP_TOKENS = 4
 AHEAD_TOKENS = 64  # read at a time while the user speaks: 0.1 s of SmolLM2 on two cores
+NO_TOKEN = -1  # stands for the one that follows
 PROBES = ("A", "5")  # words of a user that begin differently: what the prompts share is known before the words are
-FORGETS_POSITION = "phi3"  # its class does not hand `cache_position` on, and so says that it can't have a static cache
 
 
 class LanguageModelEngine:
@@ -65,26 +69,17 @@ class LanguageModelEngine:
         self._thread = thread
         self._device = device
         self._chat_options = (chat_size, init_chat_role, init_chat_prompt, user_role)
-        self._tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=trust_remote_code)
+        self._tokenizer = load_tokenizer(folder, trust_remote_code)
         self._template = ChatTemplate(self._tokenizer, init_chat_role, user_role)
-        self._model = (
-            AutoModelForCausalLM.from_pretrained(
-                folder,
-                torch_dtype=resolve_dtype(torch_dtype, device, bfloat16_on_cpu=True),
-                trust_remote_code=trust_remote_code,
-            )
-            .to(device)
-            .eval()
-        )
+        dtype = resolve_dtype(torch_dtype, device, bfloat16_on_cpu=True)
+        self._model = load_model(folder, dtype, device, trust_remote_code)
         quantize_linears(self._model, quantize, device)
         self._step_threads = StepThreads(self._model, device)
         self._gen_kwargs = sampling_options(gen_kwargs)
         self._streams = self._gen_kwargs.get("num_beams", 1) == 1
-        self._caches: PromptCaches | None = None
-        if self._streams and _has_dynamic_cache(self._model):
-            self._caches = GrowingCaches()
         self._plain = is_plain_greedy(self._model, self._gen_kwargs)
         self._reader = Reader(self._model, device)
+        self._caches: EagerCaches | FixedCaches | None = self._choose_caches()
         self._gen_kwargs.update(eos_token_id=self._end_tokens(), pad_token_id=self._pad_token())
         self._context_length = _context_length(self._model)
         if (mode := usable_mode("lm", compile_mode, device)) is None or not self._compile(mode):
@@ -121,6 +116,21 @@ class LanguageModelEngine:
         self._generate(session, prompt, live, emit, self._gen_kwargs, self._most_new_tokens)
 
     @torch.inference_mode()
+    def _choose_caches(self) -> EagerCaches | None:
+        """None where `generate` has to begin with an empty cache: with beams, and where it drafts tokens and checks
+        them, for then it reads the whole prompt again, also over a cache that holds it."""
+        drafts = self._gen_kwargs.get("prompt_lookup_num_tokens") or self._model.generation_config.use_mtp
+        if not self._streams or drafts:
+            return None
+        with self._step_threads:
+            return choose_caches(self._model, self._reader)
+
+    @property
+    def _eager_caches(self) -> EagerCaches | None:
+        """The caches, if their model is not compiled."""
+        return None if isinstance(self._caches, FixedCaches) else self._caches
+
+    @torch.inference_mode()
     def _generate(
         self,
         session: Session,
@@ -132,10 +142,10 @@ class LanguageModelEngine:
     ) -> None:
         """new_tokens: so many may follow the prompt in the cache."""
         cache = self._caches and self._caches.prepare(session, prompt, new_tokens)
-        streamer = _Streamer(self._tokenizer, prompt, emit)
+        streamer = PieceStreamer(self._tokenizer, prompt, emit, self._template.thought_tokens)
         try:
             with self._step_threads:
-                if self._plain and isinstance(self._caches, GrowingCaches):
+                if self._plain and self._eager_caches is not None:
                     ends = () if "min_new_tokens" in options else options["eos_token_id"]
                     self._reader.greedy(prompt, cache, options["max_new_tokens"], ends, live, streamer.put_token)
                     streamer.end()
@@ -146,14 +156,15 @@ class LanguageModelEngine:
                 keep_read_tokens(session, streamer.tokens)
 
     def _library_generate(
-        self, prompt: list[int], cache: Any, live: Live, streamer: _Streamer, options: dict[str, Any]
+        self, prompt: list[int], cache: Any, live: Live, streamer: PieceStreamer, options: dict[str, Any]
     ) -> None:
         ids = torch.tensor([prompt], device=self._device)
         output = self._model.generate(
             ids,
             attention_mask=torch.ones_like(ids),
             stopping_criteria=[StaleCriteria(live)],
-            **({"past_key_values": cache} if cache is not None else {}),
+            disable_compile=True,  # on CUDA it would compile by itself, unasked or what is compiled already
+            **({"cache": cache} if cache is not None else {}),
             **({"streamer": streamer} if self._streams else {}),
             **options,
         )
@@ -162,18 +173,22 @@ class LanguageModelEngine:
 
     @torch.inference_mode()
     def _read_ahead(self, session: Session, chat: Chat, live: Live, words: str | None) -> None:
-        if not isinstance(self._caches, GrowingCaches):
+        caches = self._eager_caches
+        if caches is None:
             return
         prompts = [self._prompt(chat, text) for text in (PROBES if words is None else [words])]
-        known = prompts[0][: common_prefix(prompts[0], prompts[-1])]
+        shared = common_prefix(prompts[0], prompts[-1])
+        known = prompts[0][: shared - caches.rereads]
         if common_prefix(session.tokens, known) == len(known):
             return  # held already, perhaps with words and a reply that may yet come into the history
-        cache = self._caches.prepare(session, known, 0)
+        cache = caches.prepare(session, [*known, NO_TOKEN], 0)
         try:
             with self._step_threads:
                 self._reader.read_ahead(known, cache, live, AHEAD_TOKENS)
         finally:
             keep_read_tokens(session, known)
+            if words is None:
+                caches.mark(session)
 
     def _prompt(self, chat: Chat, user_text: str) -> list[int]:
         """The prompt's tokens, with so much of the history as the model's context has room for."""
@@ -208,16 +223,15 @@ class LanguageModelEngine:
 
     def _compile(self, mode: str) -> bool:
         """Compile the step that makes one token, for each length of cache. False: this model, or machine, can't."""
-        if not isinstance(self._caches, GrowingCaches) or not _can_be_static(self._model):
+        layers = attention_layers(self._model)
+        if not isinstance(self._caches, GrowingCaches) or not self._model._can_compile_fullgraph or layers is None:
             logger.warning("--lm_compile_mode: this model, or its beams, have no cache of fixed length: uncompiled")
             return False
         uncompiled = self._caches, self._context_length
         longest = min(self._context_length, max(COMPILED_LENGTHS[-1], 2 * self._most_new_tokens))
         lengths = [*(length for length in COMPILED_LENGTHS if length < longest), longest]
-        self._caches = FixedCaches(self._model.config, lengths, self._device, self._model.dtype)
+        self._caches = FixedCaches(layers, lengths)
         self._context_length = longest
-        if self._model.config.model_type == FORGETS_POSITION:
-            _hand_position_on(self._model)
         compilation = Compilation("lm", mode)
         compilation.add(self._model, _makes_one_token, "logits")
         if compilation.warmed_up([functools.partial(self._warm_up, length) for length in lengths]):
@@ -226,60 +240,12 @@ class LanguageModelEngine:
         return False
 
 
-class _Streamer(TextStreamer):
-    """Emits text as it becomes whole words, and keeps account of the tokens."""
-
-    def __init__(self, tokenizer: Any, prompt: list[int], emit: Emit[str]) -> None:
-        super().__init__(tokenizer, skip_prompt=True, skip_special_tokens=True, clean_up_tokenization_spaces=False)
-        self.tokens = list(prompt)
-        self._emit = emit
-        self._prompt_seen = False
-
-    def put_token(self, token: int) -> None:
-        """One that follows the prompt."""
-        self._prompt_seen, self.next_tokens_are_prompt = True, False
-        self.put(torch.tensor([token]))
-
-    def put(self, value: torch.Tensor) -> None:
-        if self._prompt_seen:
-            self.tokens += value.reshape(-1).tolist()
-        self._prompt_seen = True
-        super().put(value)
-
-    def on_finalized_text(self, text: str, stream_end: bool = False) -> None:
-        if text:
-            self._emit(text)
-
-
-def _has_dynamic_cache(model: Any) -> bool:
-    """Hybrid, static and recurrent caches can't be cropped to a common prefix."""
-    return (
-        bool(getattr(model, "_supports_cache_class", False))
-        and model._supports_default_dynamic_cache()
-        and getattr(model.generation_config, "cache_implementation", None) is None
-    )
-
-
-def _can_be_static(model: Any) -> bool:
-    return bool(model._supports_static_cache) or model.config.model_type == FORGETS_POSITION
-
-
-def _hand_position_on(model: Any) -> None:
-    """Otherwise the layers would ask the cache for its length, which compiled code can't know."""
-    inner = model.model.forward
-
-    @functools.wraps(inner)
-    def forward(*args: Any, position_ids: torch.Tensor, **kwargs: Any) -> Any:
-        return inner(*args, position_ids=position_ids, **{**kwargs, "cache_position": position_ids[0]})
-
-    model.model.forward = forward
-
-
 def _makes_one_token(arguments: dict[str, Any]) -> bool:
     """Whether these arguments of the model's forward have the one shape that is compiled."""
-    ids, cache = arguments.get("input_ids"), arguments.get("past_key_values")
+    ids, cache = arguments.get("input_ids"), arguments.get("cache")
     return ids is not None and ids.shape[1] == 1 and isinstance(cache, StaticCache)
 
 
 def _context_length(model: Any) -> int:
-    return int(getattr(model.config, "max_position_embeddings", None) or UNBOUNDED_CONTEXT)
+    config = model.config.get_text_config(decoder=True)
+    return int(getattr(config, "max_position_embeddings", None) or UNBOUNDED_CONTEXT)

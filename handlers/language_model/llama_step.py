@@ -19,7 +19,7 @@ from typing import Any
 
 import torch
 from torch.nn import functional
-from transformers import DynamicCache, LlamaForCausalLM
+from transformers.cache_utils import DynamicCache
 from transformers.modeling_outputs import CausalLMOutputWithPast
 
 from handlers.language_model.quantization import fuse
@@ -27,6 +27,7 @@ from handlers.language_model.quantization import fuse
 logger = logging.getLogger(__name__)
 
 BLOCK = 256  # positions by which buffers and tables grow
+LLAMA = ("transformers.models.llama.modeling_llama", "LlamaForCausalLM")  # named, so that others don't import it
 KNOWN_ROTATIONS = ("default", "linear", "llama3")  # others change with the length of the text
 PROBE = (1, 7, 3, 9, 5, 2, 8, 4)  # tokens on which both forward passes are compared
 # |difference| ÷ |logits|. SmolLM2 in bfloat16: 0.05 between both ways, and 0.10 from either to float32; quantized up to
@@ -42,11 +43,19 @@ class KeyValueBuffers(DynamicCache):
         self._buffers: list[torch.Tensor] = []  # a layer: [2, heads, positions, head size], keys first
         self._length = 0
 
-    def get_seq_length(self, layer_idx: int | None = 0) -> int:
+    @property
+    def is_linear(self) -> list[bool]:
+        """`generate` takes a cache without layers for linear attention, and then reads the whole prompt again."""
+        return [False]
+
+    def get_seq_length(self, layer_idx: int = 0) -> int:
         return self._length
 
-    def crop(self, max_length: int) -> None:
-        self._length = min(self._length, max_length)
+    def crop(self, tokens_to_remove: int) -> None:
+        """Forget the last tokens. tokens_to_remove: how many, as a negative number; raises ValueError for others."""
+        if tokens_to_remove > 0:
+            raise ValueError(f"crop takes the number of tokens to remove, negative, not {tokens_to_remove}")
+        self._length = max(0, self._length + tokens_to_remove)
 
     def write(self, layer: int, new: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """new: keys and values, [2, heads, n, head size] → all so far of each, [heads, positions, head size].
@@ -161,11 +170,11 @@ def install_llama_step(model: Any, device: str) -> bool:
 
     @functools.wraps(usual)  # generate() reads the signature
     def forward(*args: Any, **kwargs: Any) -> Any:
-        ids, cache = kwargs.get("input_ids"), kwargs.get("past_key_values")
+        ids, cache = kwargs.get("input_ids"), kwargs.get("cache")
         if args or ids is None or len(ids) != 1 or not isinstance(cache, KeyValueBuffers):
             return usual(*args, **kwargs)
-        logits = step.logits(ids[0], cache, kwargs.get("num_logits_to_keep") or 0)
-        return CausalLMOutputWithPast(logits=logits[None], past_key_values=cache)
+        logits = step.logits(ids[0], cache, kwargs.get("logits_to_keep") or 0)
+        return CausalLMOutputWithPast(logits=logits[None], cache=cache)
 
     model.forward = forward
     return True
@@ -174,9 +183,9 @@ def install_llama_step(model: Any, device: str) -> bool:
 def _is_known(model: Any) -> bool:
     config = model.config
     return (
-        type(model) is LlamaForCausalLM
+        (type(model).__module__, type(model).__name__) == LLAMA
         and config.hidden_act == "silu"
-        and config.pretraining_tp == 1
+        and getattr(config, "pretraining_tp", 1) == 1
         and model.model.rotary_emb.rope_type in KNOWN_ROTATIONS
         and model.dtype in TOLERANCE
     )
@@ -201,7 +210,7 @@ def _difference(model: Any, step: LlamaStep) -> float:
     usual = DynamicCache()
     worst = 0.0
     for part in (ids[:-1], ids[-1:]):
-        expected = model(input_ids=part[None], past_key_values=usual, use_cache=True).logits[0].float()
+        expected = model(input_ids=part[None], cache=usual, use_cache=True).logits[0].float()
         got = step.logits(part, cache, 0).float()
         worst = max(worst, float((got - expected).norm() / expected.norm()))
     return worst

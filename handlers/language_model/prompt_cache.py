@@ -1,27 +1,35 @@
 """The keys and values of each conversation's prompt, kept from turn to turn: the model reads only what is new.
 
-`GrowingCaches` for a model that runs eagerly, `FixedCaches` for a compiled one.
+`GrowingCaches` for a model that runs eagerly, `RecurrentCaches` for one whose layers can't go back, `FixedCaches` for a
+compiled one. `cache_choice.py` says which of the first two fits a model.
 """
 
 from __future__ import annotations
 
+import copy
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import torch
-from transformers import DynamicCache, StaticCache
+from transformers.cache_utils import Cache, DynamicCache, StaticCache, StaticLayer
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(eq=False)
 class Session:
-    """One conversation's prompt in the model: the tokens whose keys and values `cache` holds."""
+    """One conversation's prompt in the model."""
 
     tokens: list[int] = field(default_factory=list)
+    """The tokens that `cache` holds."""
+
     cache: Any = None
+    """Their keys and values, and states; None before the first."""
+
+    mark: Session | None = None
+    """A copy of an earlier moment, where the cache itself can't go back to it."""
 
 
 class PromptCaches(Protocol):
@@ -32,8 +40,20 @@ class PromptCaches(Protocol):
         all of it. new_tokens: how many may follow the prompt."""
 
 
+class EagerCaches(PromptCaches, Protocol):
+    """Caches of a model that is not compiled: they also take what is read before the prompt is known in full."""
+
+    rereads: int
+    """How many of the last tokens that a prompt and its forerunner share are left to be read with the prompt."""
+
+    def mark(self, session: Session) -> None:
+        """What this session holds now is what later prompts begin with."""
+
+
 class GrowingCaches:
-    """Each session has a cache of its own, as long as its prompt. make: an empty one."""
+    """Each session has a cache of its own, as long as its prompt, which can be cropped. make: an empty one."""
+
+    rereads = 0
 
     def __init__(self, make: Callable[[], DynamicCache] = DynamicCache) -> None:
         self._make = make
@@ -43,17 +63,40 @@ class GrowingCaches:
         if session.cache is None or not kept:
             session.cache, kept = self._make(), 0
         else:
-            session.cache.crop(kept)
+            session.cache.crop(kept - int(session.cache.get_seq_length()))
         _keep(session, prompt, kept)
         cache: DynamicCache = session.cache
         return cache
 
+    def mark(self, session: Session) -> None:
+        """Nothing to do: a cache can be cropped to any length."""
 
-class _FixedCache(StaticCache):
-    """A static cache whose length is no question of its contents: Phi-3 asks, and compiled code can't look."""
 
-    def get_usable_length(self, new_seq_length: int, layer_idx: int | None = 0) -> int:
-        return int(self.max_cache_len) - new_seq_length
+class RecurrentCaches:
+    """For a model with layers that fold all they read into one state, which can't go back (Qwen3-Next, LFM2, Mamba).
+
+    A session's cache goes on where the prompt goes on. Where it does not, the prompt goes on from a mark: a copy of the
+    cache, made when what is known before the user's words had been read. make: an empty cache.
+    """
+
+    rereads = 1
+
+    def __init__(self, make: Callable[[], DynamicCache]) -> None:
+        self._make = make
+
+    def prepare(self, session: Session, prompt: list[int], new_tokens: int) -> DynamicCache:
+        if not _goes_on(session, prompt):
+            mark = session.mark
+            if mark is not None and _goes_on(mark, prompt):
+                session.tokens, session.cache = mark.tokens, copy.deepcopy(mark.cache)
+            else:
+                session.tokens, session.cache = [], self._make()
+        _keep(session, prompt, len(session.tokens))
+        cache: DynamicCache = session.cache
+        return cache
+
+    def mark(self, session: Session) -> None:
+        session.mark = Session(list(session.tokens), copy.deepcopy(session.cache))
 
 
 class FixedCaches:
@@ -64,14 +107,9 @@ class FixedCaches:
     where it is empty, so a short conversation should not have the longest.
     """
 
-    def __init__(self, config: Any, lengths: Sequence[int], device: str, dtype: torch.dtype) -> None:
-        """lengths: tokens, ascending. config: the model's."""
-        where = torch.device(device)
-        with torch.inference_mode():
-            self._caches = {
-                length: _FixedCache(config, batch_size=1, max_cache_len=length, device=where, dtype=dtype)
-                for length in lengths
-            }
+    def __init__(self, layers: int, lengths: Sequence[int]) -> None:
+        """layers: of the model. lengths: tokens, ascending. A cache takes its memory when it is first used."""
+        self._caches = {length: _FixedCache(layers, length) for length in lengths}
         self._owner: Session | None = None
 
     def prepare(self, session: Session, prompt: list[int], new_tokens: int) -> StaticCache:
@@ -81,15 +119,31 @@ class FixedCaches:
         if kept and session.cache is not cache:
             for new, old in zip(_tensors(cache), _tensors(session.cache), strict=True):
                 new[:, :, :kept] = old[:, :, :kept]
-        cache.key_cache[0][:, :, kept:] = 0  # a static cache is as long as the first layer's keys are not zero
+        for layer in cache.layers:
+            layer.cumulative_length.fill_(kept)  # in place: compiled code knows its address
         session.cache, self._owner = cache, session
         _keep(session, prompt, kept)
         return cache
 
 
+class _FixedCache(StaticCache):
+    """Every layer keeps all keys, those of a sliding window too: what a window has forgotten can't be cropped to."""
+
+    def __init__(self, layers: int, length: int) -> None:
+        Cache.__init__(self, layers=[StaticLayer(max_cache_len=length) for _ in range(layers)])
+
+
 def keep_read_tokens(session: Session, tokens: list[int]) -> None:
     """After generating, also when it broke off: a cache holds whole tokens, each one that a forward pass has read."""
     session.tokens = tokens[: int(session.cache.get_seq_length())]
+
+
+def _goes_on(session: Session, prompt: list[int]) -> bool:
+    """Whether all that this session's cache has read is a beginning of the prompt, and not all of it."""
+    held = len(session.tokens)
+    if session.cache is None or held != session.cache.get_seq_length():
+        return False
+    return 0 < held < len(prompt) and session.tokens == prompt[:held]
 
 
 def _keep(session: Session, prompt: list[int], kept: int) -> None:
@@ -98,7 +152,7 @@ def _keep(session: Session, prompt: list[int], kept: int) -> None:
 
 
 def _tensors(cache: StaticCache) -> list[torch.Tensor]:
-    return [*cache.key_cache, *cache.value_cache]
+    return [tensor for layer in cache.layers if layer.is_initialized for tensor in (layer.keys, layer.values)]
 
 
 def common_prefix(first: list[int], second: list[int]) -> int:

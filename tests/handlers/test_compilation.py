@@ -14,7 +14,7 @@ from handlers import compilation
 from handlers.compilation import Compilation, usable_mode
 from handlers.language_model import engine as language_model_engine
 from handlers.language_model.engine import LanguageModelEngine
-from handlers.language_model.prompt_cache import FixedCaches, GrowingCaches
+from handlers.language_model.prompt_cache import FixedCaches, RecurrentCaches
 from handlers.whisper.engine import WhisperEngine
 from tests.lm_checkpoint import build_checkpoint
 from utils.system.engine_thread import EngineThread, always
@@ -116,7 +116,9 @@ def test_what_does_not_compile_runs_uncompiled(monkeypatch, caplog):
     assert record.message.endswith("the model runs uncompiled: RuntimeError: no such kernel")
 
 
-@pytest.mark.parametrize(("model_type", "changes"), [("llama", {}), ("phi3", {}), ("gemma", {"head_dim": 8})])
+@pytest.mark.parametrize(
+    ("model_type", "changes"), [("llama", {}), ("phi3", {"sliding_window": 32}), ("gemma", {"head_dim": 8})]
+)
 def test_a_compiled_language_model_says_the_same(tmp_path, thread, monkeypatch, model_type, changes):
     monkeypatch.setattr(language_model_engine, "COMPILED_LENGTHS", (64, 512))
     folder = build_checkpoint(tmp_path, model_type, **changes)
@@ -165,8 +167,9 @@ def test_beams_and_unknown_caches_run_uncompiled(tmp_path, thread, caplog):
     engine = language_model(thread, folder, "default", num_beams=2)
     assert engine._caches is None
     assert conversation(engine, 1)[0]
-    engine = language_model(thread, build_checkpoint(tmp_path / "gpt", "gpt_neox"), "default")
-    assert isinstance(engine._caches, GrowingCaches | None)
+    hybrid = {"layer_types": ["conv", "full_attention"], "block_auto_adjust_ff_dim": False}
+    engine = language_model(thread, build_checkpoint(tmp_path / "hybrid", "lfm2", **hybrid), "default")
+    assert isinstance(engine._caches, RecurrentCaches)
     assert sum("uncompiled" in record.message for record in caplog.records) == 2
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from utils.models.hub import looks_like_path, of_hub
@@ -10,6 +11,14 @@ from utils.text.one_line import one_line
 BUNDLED_HINT = "without a hub, run with configs/bundled.json or give a local folder"
 GATED = "the model is gated: accept its licence on the hub, then set HF_TOKEN to a token of your account"
 LONGEST_REASON = 300
+UNREACHABLE = ("couldn't connect", "Connection error", "Max retries", "offline mode")
+UNREACHABLE_NAMES = {
+    "ConnectError", "ConnectTimeout", "ReadTimeout", "ReadError", "ProxyError", "RemoteProtocolError",
+    "OfflineModeIsEnabled",
+}  # fmt: skip
+# What Transformers says of a part of a model that it could not find, or not fetch: it does not say which.
+MISSING_PART = re.compile(r"Can't load .* containing an? (\S+) file", re.DOTALL)
+UNAUTHORIZED, SERVER_ERROR = 401, 500  # HTTP's statuses; from the latter on the fault is the server's
 
 
 class LoadError(RuntimeError):
@@ -43,7 +52,8 @@ def _reason(part: str, error: BaseException) -> str:
         return f"neither a folder here nor a model of the hub that your token may see; {BUNDLED_HINT}"
     if "gated repo" in text:
         return GATED
-    if "401 Client Error" in text:
+    status = _status(error)
+    if status == UNAUTHORIZED:
         return "the hub refuses the token: set HF_TOKEN to a valid token of your account"
     if "does not recognize this architecture" in text or ("model type" in text and "not recognize" in text):
         return f"this Transformers does not know its model type; choose another --{part}_model_name"
@@ -51,10 +61,14 @@ def _reason(part: str, error: BaseException) -> str:
         return f"it needs code from its repository; if you trust that code, add --{part}_trust_remote_code true"
     if "out of memory" in text.lower() or "OutOfMemoryError" in names:
         return f"out of memory; choose a smaller model or --{part}_device cpu"
-    if any(hint in text for hint in ("couldn't connect", "Connection error", "Max retries", "offline mode")):
+    if status is not None and status >= SERVER_ERROR:
+        return f"the hub can't be reached (it answers with HTTP status {status}); {BUNDLED_HINT}"
+    if names & UNREACHABLE_NAMES or any(hint in text for hint in UNREACHABLE):
         return f"the hub can't be reached ({_root(error)}); {BUNDLED_HINT}"
     if isinstance(error, ModuleNotFoundError):
         return f"the package {error.name} is not installed: pip install -r requirements.txt"
+    if missing := MISSING_PART.search(text):
+        return f"it has no {missing[1]}, or none that can be fetched"
     return _short(f"{type(error).__name__}: {error}")
 
 
@@ -65,6 +79,12 @@ def _chain(error: BaseException) -> list[BaseException]:
         chain.append(current)
         current = current.__cause__ or current.__context__
     return chain
+
+
+def _status(error: BaseException) -> int | None:
+    """The HTTP status with which the hub refused, or None: the libraries' errors keep the response."""
+    statuses = (getattr(getattr(e, "response", None), "status_code", None) for e in _chain(error))
+    return next((status for status in statuses if isinstance(status, int)), None)
 
 
 def _root(error: BaseException) -> str:

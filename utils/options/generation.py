@@ -5,10 +5,12 @@ Transformers takes seconds to import. So it is only imported if such an option i
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import inspect
+import logging
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from utils.options.parser import OptionError, check_value
@@ -21,16 +23,28 @@ NOT_SETTABLE = frozenset({
     "return_segments", "return_token_timestamps", "num_return_sequences", "cache_implementation", "cache_config",
     "use_cache", "transformers_version", "return_legacy_cache", "num_segment_frames", "time_precision",
     "time_precision_features", "forced_decoder_ids", "is_multilingual", "generation_kwargs", "is_assistant",
-    "assistant_confidence_threshold", "num_assistant_tokens", "num_assistant_tokens_schedule", "constraints",
-    "prompt_ids", "prompt_condition_type", "stop_strings", "token_healing",
+    "assistant_confidence_threshold", "num_assistant_tokens", "num_assistant_tokens_schedule",
+    "prompt_ids", "prompt_condition_type", "stop_strings", "token_healing", "negative_prompt_ids",
+    "negative_prompt_attention_mask", "custom_generate", "trust_remote_code", "continuous_batching_config",
+    "compile_config", "disable_compile", "max_cache_len", "use_mtp", "speculation_type", "assistant_early_exit",
+    "assistant_lookbehind", "assistant_ensemble_weight", "target_lookbehind",
 })  # fmt: skip
-# Parler-TTS takes the likeliest code or samples one: its `generate` has no beams and no contrastive or assisted search.
+# What older versions of Transformers did themselves, and now fetch as code from the hub.
+GONE = {
+    "num_beam_groups": "beams in groups",
+    "diversity_penalty": "beams in groups",
+    "penalty_alpha": "contrastive search",
+    "low_memory": "contrastive search",
+    "dola_layers": "DoLa",
+    "constraints": "constrained beams",
+    "force_words_ids": "constrained beams",
+}
+# Parler-TTS takes the likeliest code or samples one: its `generate` has no beams and no assisted search.
 NOT_SETTABLE_FOR = {
     "causal": frozenset({"eos_token_id", "pad_token_id"}),  # the engine finds them itself
     "whisper": frozenset[str](),
     "parler": frozenset({
-        "num_beams", "num_beam_groups", "diversity_penalty", "length_penalty", "early_stopping", "force_words_ids",
-        "penalty_alpha", "low_memory", "dola_layers", "prompt_lookup_num_tokens", "max_matching_ngram_size",
+        "num_beams", "length_penalty", "early_stopping", "prompt_lookup_num_tokens", "max_matching_ngram_size",
         "guidance_scale",
     }),
 }  # fmt: skip
@@ -41,19 +55,17 @@ LIMITS: dict[str, tuple[type, dict[str, Any]]] = {
     "top_k": (int, {"min": 0}),
     "top_p": (float, {"min": 0.0, "max": 1.0}),
     "min_p": (float, {"min": 0.0, "max": 1.0}),
+    "top_h": (float, {"exclusive_min": 0.0, "max": 1.0}),
     "typical_p": (float, {"exclusive_min": 0.0, "max": 1.0}),
     "epsilon_cutoff": (float, {"min": 0.0, "exclusive_max": 1.0}),
     "eta_cutoff": (float, {"min": 0.0, "exclusive_max": 1.0}),
     "repetition_penalty": (float, {"exclusive_min": 0.0}),
     "encoder_repetition_penalty": (float, {"exclusive_min": 0.0}),
-    "diversity_penalty": (float, {"min": 0.0}),
     "length_penalty": (float, {}),
-    "penalty_alpha": (float, {"min": 0.0}),
     "guidance_scale": (float, {}),
     "no_repeat_ngram_size": (int, {"min": 0}),
     "encoder_no_repeat_ngram_size": (int, {"min": 0}),
     "num_beams": (int, {"min": 1}),
-    "num_beam_groups": (int, {"min": 1}),
     "max_new_tokens": (int, {"min": 1}),
     "min_new_tokens": (int, {"min": 0}),
     "max_length": (int, {"min": 1}),
@@ -61,8 +73,8 @@ LIMITS: dict[str, tuple[type, dict[str, Any]]] = {
     "max_time": (float, {"exclusive_min": 0.0}),
     "prompt_lookup_num_tokens": (int, {"min": 1}),
     "max_matching_ngram_size": (int, {"min": 1}),
+    "prefill_chunk_size": (int, {"min": 1}),
     "do_sample": (bool, {}),
-    "low_memory": (bool, {}),
     "remove_invalid_values": (bool, {}),
     "renormalize_logits": (bool, {}),
     "condition_on_prev_tokens": (bool, {}),
@@ -95,9 +107,11 @@ def check_generation_options(
 
 
 def _check_name(prefix: str, name: str, target: str) -> None:
-    known, refused = _known(target), NOT_SETTABLE | NOT_SETTABLE_FOR[target]
+    known, refused = _known(target), NOT_SETTABLE | NOT_SETTABLE_FOR[target] | GONE.keys()
     if name in known - refused:
         return
+    if name in GONE:
+        raise UnknownGenerationOption(f"--{prefix}{name}: Transformers 5 has no {GONE[name]} any more")
     if name in known and name not in ("self", "kwargs"):
         raise UnknownGenerationOption(f"--{prefix}{name} can't be set for this model from the command line")
     close = difflib.get_close_matches(name, sorted(known - refused), 1)
@@ -134,16 +148,28 @@ def _check_together(prefix: str, extra: Mapping[str, Any], listed: Mapping[str, 
     raise UnknownGenerationOption(f"--{prefix}{culprit} {extra[culprit]!r} is refused: {refusal}")
 
 
+@contextlib.contextmanager
+def _silenced(logger_name: str) -> Iterator[None]:
+    """A logger that says nothing. It would speak of options without effect, too."""
+    logger = logging.getLogger(logger_name)
+    before, logger.disabled = logger.disabled, True
+    try:
+        yield
+    finally:
+        logger.disabled = before
+
+
 def _refusal(options: Mapping[str, Any]) -> str | None:
     """What the check of Transformers says against the options, in one line. None if it accepts them."""
     from transformers import GenerationConfig
 
+    if options.get("prompt_lookup_num_tokens") and (options.get("num_beams") or 1) > 1:
+        return "`prompt_lookup_num_tokens` needs `num_beams` to be 1."  # Transformers would leave it out, and say so
     known = vars(GenerationConfig())
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _silenced(GenerationConfig.__module__):
         warnings.simplefilter("ignore")  # of options without effect, such as top_p without do_sample
         try:
-            config = GenerationConfig(**{name: value for name, value in options.items() if name in known})  # validates
-            config.get_generation_mode()
+            GenerationConfig(**{name: value for name, value in options.items() if name in known})  # validates
         except (ValueError, TypeError, AttributeError) as error:
             return (str(error).strip().splitlines() or [type(error).__name__])[0]
     return None

@@ -54,7 +54,7 @@ def test_a_cropped_cache_goes_on_where_it_was_cropped(tmp_path):
         step, cache = LlamaStep(model), KeyValueBuffers()
         expected = in_parts(step, KeyValueBuffers(), IDS, 40)[-10:]
         in_parts(step, cache, torch.cat((IDS[:30], IDS[:9])), 39)
-        cache.crop(30)
+        cache.crop(-9)
         assert cache.get_seq_length() == 30
         torch.testing.assert_close(in_parts(step, cache, IDS[30:], 1, 9), expected, atol=1e-4, rtol=1e-4)
 
@@ -90,7 +90,7 @@ def test_quantized_layers_give_what_they_give_in_transformers(tmp_path, kind):
         quantize_linears(model, kind, "cpu")
         usual, cache, step = DynamicCache(), KeyValueBuffers(), LlamaStep(model)
         for part in IDS.split((8, 1, 1, 3, 27)):
-            expected = model(part[None], past_key_values=usual).logits[0]
+            expected = model(part[None], cache=usual).logits[0]
             got = step.logits(part, cache, 0)
             assert (got - expected).norm() < 0.05 * expected.norm()
 
@@ -101,7 +101,7 @@ def test_only_its_own_caches_take_the_short_way(tmp_path):
         expected = model(IDS[None]).logits
         assert install_llama_step(model, "cpu")
         torch.testing.assert_close(model(IDS[None]).logits, expected)
-        short = model(input_ids=IDS[None], past_key_values=KeyValueBuffers(), num_logits_to_keep=1).logits
+        short = model(input_ids=IDS[None], cache=KeyValueBuffers(), logits_to_keep=1).logits
     torch.testing.assert_close(short, expected[:, -1:], atol=1e-3, rtol=1e-3)
 
 
@@ -114,7 +114,7 @@ def test_transformers_generate_takes_the_short_way(tmp_path, sampled):
     assert install_llama_step(model, "cpu")
     torch.manual_seed(0)
     with torch.inference_mode():
-        got = model.generate(IDS[None], past_key_values=(cache := KeyValueBuffers()), **options)
+        got = model.generate(IDS[None], cache=(cache := KeyValueBuffers()), **options)
     assert torch.equal(got, expected)
     assert cache.get_seq_length() == got.shape[1] - 1
 

@@ -45,10 +45,12 @@ def complaints() -> Iterator[list[str]]:
 
 @pytest.fixture(scope="session")
 def whisper(converted) -> tuple[Any, Any]:
+    import torch
     from transformers import WhisperForConditionalGeneration, WhisperProcessor
 
     folder = converted / "whisper-tiny.en-v1"
-    return WhisperForConditionalGeneration.from_pretrained(folder), WhisperProcessor.from_pretrained(folder)
+    model = WhisperForConditionalGeneration.from_pretrained(folder, dtype=torch.float32)
+    return model, WhisperProcessor.from_pretrained(folder)
 
 
 @pytest.fixture(scope="session")
