@@ -50,7 +50,7 @@ class WhisperSTTHandlerArguments:
     stt_no_speech_threshold: float = field(
         default=0.6,
         metadata={
-            "help": "Threshold of Whisper's no-speech test, for utterances over 30 s and text that repeats itself.",
+            "help": "Text that repeats itself is silence where the probability of no speech is higher.",
             "min": 0.0,
             "max": 1.0,
         },

@@ -28,32 +28,45 @@ Halt = Callable[[Sequence[int]], bool]
 
 @dataclass(frozen=True)
 class Prompt:
-    """What the decoder begins with and what it may not say.
-
-    tokens: <|startoftranscript|> and what follows it. languages: those to choose tokens[1] from, empty where it is
-    fixed. suppressed: never said; suppressed_first: not at the beginning. no_speech: <|nospeech|>, if there is one.
-    """
+    """What the decoder begins with and what it may not say; all are ids of tokens."""
 
     tokens: tuple[int, ...]
+    """<|startoftranscript|> and what follows it."""
+
     languages: tuple[int, ...]
+    """Those to choose tokens[1] from; empty where it is fixed."""
+
     suppressed: tuple[int, ...]
+    """Never said."""
+
     suppressed_first: tuple[int, ...]
+    """Not said at the beginning."""
+
     end: int
+    """<|endoftext|>."""
+
     no_speech: int | None
+    """<|nospeech|>, if there is one."""
 
 
 @dataclass(frozen=True)
 class Decoded:
-    """tokens: without the prompt and the end token; ended: whether that came. mean_logprob: of all, the end's too.
-
-    no_speech: probability. halted: `halt` said so, and there is no end.
-    """
+    """What the decoder has made of one window."""
 
     tokens: tuple[int, ...]
+    """Without the prompt and the end token."""
+
     mean_logprob: float
+    """Of all tokens, the end's too."""
+
     no_speech: float
+    """The probability of it."""
+
     ended: bool
+    """Whether the end token came."""
+
     halted: bool
+    """`halt` said so; then the text has no end."""
 
 
 class GreedyDecoder:

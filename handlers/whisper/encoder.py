@@ -24,10 +24,13 @@ LEVELS_KEPT = 4  # tiny.en: 10 MB each
 
 @dataclass(frozen=True)
 class Silence:
-    """A whole window of it. layers: (keys, values) [1, heads, places, width / heads]; states: [1, places, width]."""
+    """A whole window of it."""
 
     layers: list[tuple[torch.Tensor, torch.Tensor]]
+    """(keys, values) of each layer, [1, heads, places, width / heads]."""
+
     states: torch.Tensor
+    """What the encoder gives out, [1, places, width]."""
 
 
 class WindowEncoder:
@@ -49,7 +52,7 @@ class WindowEncoder:
             states = self._places_of(features)
             for layer in self._encoder.layers:
                 stop_unless(live)
-                states = layer(states, None, layer_head_mask=None)[0]
+                states = layer(states, None)
             return self._encoder.layer_norm(states)
         level = float(features.min())
         silence = self._silence(level)

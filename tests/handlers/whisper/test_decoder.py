@@ -31,7 +31,7 @@ LANGUAGES = {"<|en|>": 92, "<|de|>": 93}
 @pytest.fixture(scope="module", params=[torch.float32, torch.bfloat16], ids=["float32", "bfloat16"])
 def tiny_en(request):
     folder = resolve_model("bundled:whisper-tiny.en")
-    model = WhisperForConditionalGeneration.from_pretrained(folder, torch_dtype=request.param).eval()
+    model = WhisperForConditionalGeneration.from_pretrained(folder, dtype=request.param).eval()
     config = model.generation_config
     prompt = Prompt(
         (config.decoder_start_token_id, config.no_timestamps_token_id),
