@@ -23,6 +23,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
+import os
 import sys
 import tempfile
 import time
@@ -89,6 +90,7 @@ ROWS = (
 def main(argv: Sequence[str] | None = None) -> int:
     """Returns 0; 1 where a cell failed; 2 where the device, or a package, is not there."""
     options = arguments(argv)
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     let_waiting_threads_sleep()  # as the server does, before torch is loaded
     if problem := what_is_missing(options.device):
         print(f"{PROGRAM}: error: {problem}", file=sys.stderr)

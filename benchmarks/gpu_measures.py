@@ -5,6 +5,7 @@ Runs in a process of its own (`benchmarks.cells`) that keeps checkpoints and eng
 
 from __future__ import annotations
 
+import gc
 import statistics
 import time
 from collections.abc import Callable, Mapping
@@ -131,6 +132,7 @@ def _forget_engines() -> None:
     for thread in _threads:
         thread.close(10)
     _threads.clear()
+    gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
