@@ -40,7 +40,7 @@ class FakeTransport(Transport):
         self.when_full: Callable[[], None] | None = None
         self._can_clear = can_clear
         self._changed = threading.Condition()
-        self._said: deque[bytes | None | ReadError] = deque()
+        self._said: deque[bytes | ReadError | None] = deque()
         self._room: int | None = None  # bytes that the wire takes before it is full; None: any number
         self._gone: str | None = None
         self._owed = b""
@@ -49,8 +49,12 @@ class FakeTransport(Transport):
     # --- the client's side
 
     def say(self, data: bytes) -> None:
-        """One read returns this. b"" ends the input."""
+        """One read returns this."""
         self._next(data)
+
+    def end_input(self) -> None:
+        """Reads find the end from here on."""
+        self._next(b"")
 
     def say_nothing(self) -> None:
         """One read finds nothing; the clock, where it is a fake one, goes on by the read's timeout."""
@@ -88,10 +92,10 @@ class FakeTransport(Transport):
             if not self._said:
                 return b""
             item = self._said[0]
-            if item is not None and not isinstance(item, bytes):
-                raise item
-            if item != b"":  # that one is for ever
+            if item is None or (isinstance(item, bytes) and item):  # an end is for ever
                 self._said.popleft()
+        if isinstance(item, ReadError):
+            raise item
         if item is None and isinstance(self.clock, FakeClock):
             self.clock.advance(timeout_s)
         return item
@@ -130,7 +134,7 @@ class FakeTransport(Transport):
 
     # --- both
 
-    def _next(self, item: bytes | None | ReadError) -> None:
+    def _next(self, item: bytes | ReadError | None) -> None:
         with self._changed:
             self._said.append(item)
             self._changed.notify_all()
