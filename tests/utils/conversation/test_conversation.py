@@ -241,7 +241,6 @@ def test_its_times_are_on_the_transport_s_clock():
         def setup(self, engine):
             seen.append(self.context.clock())
 
-    Conversation(
-        FakeTransport(clock), "10.0.0.7", [LoadedStage("asks", Asks, None)], Chat(10), on_finished=lambda: None
-    ).close()
+    transport = FakeTransport(clock)
+    Conversation(transport, "", [LoadedStage("asks", Asks, None)], Chat(10), on_finished=lambda: None).close()
     assert seen == [77.0]
