@@ -30,5 +30,5 @@ def test_a_pair_is_as_the_options_say():
 def test_a_client_that_speaks_at_another_rate_than_is_heard_is_refused():
     pipeline = Pipeline(read_server_options([]))
     transport = FakeTransport(FakeClock(), input_rate=8_000)
-    with pytest.raises(ValueError, match="^the client speaks at 8000 Hz, and --sample_rate is 16000$"):
+    with pytest.raises(ValueError, match=r"^the client speaks at 8000 Hz, and --sample_rate is 16000$"):
         pipeline.conversation(transport, "10.0.0.7", lambda: None)
