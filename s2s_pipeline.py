@@ -66,7 +66,7 @@ def serve(options: ServerOptions, ports: Sequence[Listener], stop: StopSignals, 
     with contextlib.closing(Watching(options.server, *metrics)) as watching:
         pipeline = Pipeline(options, watching.sink)
         pipeline.load(stop.raise_if_requested)
-        server = Server(microphone, speaker, pipeline.conversation)
+        server = Server(microphone, speaker, pipeline.tcp_pair, pipeline.conversation)
         server.listen()
         watching.start(lambda: server.conversations)
         logger.info(

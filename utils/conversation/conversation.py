@@ -1,10 +1,8 @@
-"""One conversation: its stages, each in a thread, joined by queues between its two connections."""
+"""One conversation: its stages, each in a thread, joined by queues between what its client says and what it hears."""
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -17,6 +15,7 @@ from utils.conversation.queue import StageQueue
 from utils.conversation.records import TurnRecords
 from utils.conversation.transcript import TranscriptOutput
 from utils.metrics.figures import MetricsSink
+from utils.transports.base import Transport
 from utils.turns.chat import Chat
 from utils.turns.turns import Turns
 
@@ -45,46 +44,29 @@ class LoadedStage:
     engine: Any
 
 
-@dataclass(frozen=True)
-class Connections:
-    """The client's two connections: it speaks on the first and hears on the second."""
-
-    microphone: socket.socket
-    speaker: socket.socket
-    client: str
-
-    def shut_down(self) -> None:
-        """End both, so that whoever waits for them wakes; what was written is still delivered."""
-        for connection in (self.microphone, self.speaker):
-            with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
-
-    def close(self) -> None:
-        """Give both back to the system."""
-        self.microphone.close()
-        self.speaker.close()
-
-
 class Conversation:
-    """Built on two connections, started once, closed once.
+    """Built on the transport to its client, started once, closed once.
 
-    on_finished is called, from a stage's thread, when the conversation is over; whoever owns it then calls `close`.
+    client: its name in the log. on_finished is called, from a stage's thread, when the conversation is over; whoever
+    owns it then calls `close`.
     """
 
     def __init__(
         self,
-        connections: Connections,
+        transport: Transport,
+        client: str,
         stages: Sequence[LoadedStage],
         chat: Chat,
         on_finished: Callable[[], None],
         metrics: MetricsSink | None = None,
         output: TranscriptOutput | None = None,
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.connections = connections
+        self.client = client
+        self._transport = transport
         self.finished = threading.Event()
         self._hanging_up = threading.Lock()  # the sender and the server may find out at the same time
         self._on_finished = on_finished
+        clock = transport.clock
         self._records = TurnRecords(chat, output or TranscriptOutput(), clock, metrics)
         self._turns = Turns(self._records.ended, clock)
         self._queues = [StageQueue(QUEUE_CAPACITY, self._turns.live) for _ in stages]
@@ -110,13 +92,13 @@ class Conversation:
             if self.finished.is_set():
                 return
             self.finished.set()
-        logger.info("conversation with %s over: %s", self.connections.client, reason)
+        logger.info("conversation with %s over: %s", self.client, reason)
         self._on_finished()
 
     def close(self) -> bool:
-        """Cancel, close the connections, then end the threads. False: one did not end in time (it is a daemon)."""
+        """Cancel, close the transport, then end the threads. False: one did not end in time (it is a daemon)."""
         self._turns.close()
-        self.connections.shut_down()
+        self._transport.shut_down()
         for queue in self._queues:
             queue.shut_down()
         deadline = time.monotonic() + JOIN_S
@@ -124,7 +106,7 @@ class Conversation:
             if thread.ident is not None:  # it was started
                 thread.join(max(0.0, deadline - time.monotonic()))
         self._records.close()
-        self.connections.close()
+        self._transport.close()
         late = [thread.name for thread in self._threads if thread.is_alive()]
         if late:
             logger.error("still busy after the conversation ended: %s", ", ".join(late))

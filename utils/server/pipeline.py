@@ -1,6 +1,6 @@
 """Builds the pipeline: it loads the chosen stages once, each on a thread of its own, and makes conversations with them.
 
-    microphone → SocketReceiver → VAD → STT → LM → TTS → SocketSender → speaker
+    client → SocketReceiver → VAD → STT → LM → TTS → SocketSender → client
 
 The dataclass of a stage's options names its handler, so only the chosen stages are imported.
 """
@@ -8,13 +8,14 @@ The dataclass of a stage's options names its handler, so only the chosen stages 
 from __future__ import annotations
 
 import logging
+import socket
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from typing import Any
 
-from utils.conversation.conversation import Connections, Conversation, LoadedStage
+from utils.conversation.conversation import Conversation, LoadedStage
 from utils.metrics.figures import MetricsSink
 from utils.models.devices import DeviceUnavailable, resolve_device
 from utils.models.hub import go_offline, hub_problem
@@ -24,6 +25,8 @@ from utils.options.server import ServerOptions
 from utils.options.stages import PARTS, load_handler, stage_options
 from utils.system.engine_thread import EngineThread
 from utils.system.progress import progress
+from utils.transports.base import Transport
+from utils.transports.tcp_pair import TcpPair, TcpPairOptions
 
 logger = logging.getLogger(__name__)
 
@@ -54,16 +57,24 @@ class Pipeline:
         for part in PARTS:
             self._stages.append(self._load_stage(part, getattr(self._options, part), check_stop))
 
-    def conversation(self, connections: Connections, on_finished: Callable[[], None]) -> Conversation:
-        """Make a new conversation on these connections. It is not started yet."""
-        sockets = self._options.sockets
+    def tcp_pair(self, microphone: socket.socket, speaker: socket.socket) -> TcpPair:
+        """The transport of a client that has opened these two connections."""
+        sockets, rate = self._options.sockets, self._options.vad.sample_rate
+        return TcpPair(microphone, speaker, TcpPairOptions(rate, sockets.send_lead_ms / 1000, sockets.chunk_size))
+
+    def conversation(self, transport: Transport, client: str, on_finished: Callable[[], None]) -> Conversation:
+        """A new conversation, not started yet. client: its name. Raises ValueError where it speaks at another rate than
+        the one that the VAD was loaded for."""
+        if transport.input_rate != (rate := self._options.vad.sample_rate):
+            raise ValueError(f"the client speaks at {transport.input_rate} Hz, and --sample_rate is {rate}")
         receiver, sender = import_by_name(RECEIVER), import_by_name(SENDER)
         return Conversation(
-            connections,
+            transport,
+            client,
             [
-                LoadedStage("receiver", receiver, receiver.engine_type(connections.microphone, sockets.chunk_size)),
+                LoadedStage("receiver", receiver, transport),
                 *self._stages,
-                LoadedStage("sender", sender, sender.engine_type(connections.speaker, sockets.send_lead_ms / 1000)),
+                LoadedStage("sender", sender, transport),
             ],
             chat=self._engine("lm").new_chat(),
             on_finished=on_finished,

@@ -15,11 +15,13 @@ from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
-from utils.conversation.conversation import Connections, Conversation
+from utils.conversation.conversation import Conversation
 from utils.server.pairing import Pairing
 from utils.system.freed_memory import give_back_freed_memory
 from utils.system.listening import Listener, prepare_connection
 from utils.system.stop_signals import StopSignals
+from utils.transports.base import Transport
+from utils.transports.tcp_pair import TcpPair
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +29,8 @@ CLOSED_AGAIN = "it opened one port and closed it again"
 MOST_UNREAD = 48_000  # bytes: a microphone has not sent so much between the opening of the one port and of the other
 TICK_S = 1.0  # how often connections that wait for their second half are looked through
 
-MakeConversation = Callable[[Connections, Callable[[], None]], Conversation]
+MakePair = Callable[[socket.socket, socket.socket], TcpPair]  # of a client's first and second connection
+MakeConversation = Callable[[Transport, str, Callable[[], None]], Conversation]  # client's name; called at the end
 React = Callable[[], None]
 
 
@@ -38,14 +41,22 @@ class _Selectable(Protocol):
 class Server:
     """Serves `most` conversations at the same time. A further client is refused at once."""
 
-    def __init__(self, microphone: Listener, speaker: Listener, make: MakeConversation, most: int = 1) -> None:
+    def __init__(
+        self,
+        microphone: Listener,
+        speaker: Listener,
+        make_pair: MakePair,
+        make_conversation: MakeConversation,
+        most: int = 1,
+    ) -> None:
         self._microphone = microphone
         self._speaker = speaker
-        self._make = make
+        self._make_pair = make_pair
+        self._make_conversation = make_conversation
         self._most = most
         self._selector = selectors.DefaultSelector()
         self._pairing: Pairing[socket.socket] = Pairing(time.monotonic)
-        self._conversations: list[Conversation] = []
+        self._conversations: dict[Conversation, TcpPair] = {}
         self._wake_reader, self._wake_writer = socket.socketpair()
         self._wake_reader.setblocking(False)
         self._wake_writer.setblocking(False)
@@ -127,7 +138,7 @@ class Server:
                 microphone.close()
                 connection.close()
                 continue
-            self._begin(Connections(microphone, connection, host))
+            self._begin(self._make_pair(microphone, connection), host)
 
     def _accept_waiting_microphones(self) -> None:
         """Accept first halves that `select` has not reported yet, although it has reported their second half."""
@@ -152,17 +163,17 @@ class Server:
         connection.setblocking(False)
         return connection, str(address[0])
 
-    def _begin(self, connections: Connections) -> None:
+    def _begin(self, pair: TcpPair, client: str) -> None:
         try:
-            conversation = self._make(connections, self._wake)
+            conversation = self._make_conversation(pair, client, self._wake)
         except Exception:
             logger.exception("a conversation could not be started")
-            connections.close()
+            pair.close()
             return
-        self._conversations.append(conversation)
-        self._watch(connections.speaker, 1, lambda: self._look_at_speaker(conversation))
+        self._conversations[conversation] = pair
+        self._watch(pair, 1, partial(self._look_at_speaker, conversation, pair))
         conversation.start()
-        logger.info("conversation with %s", connections.client)
+        logger.info("conversation with %s", client)
         if len(self._conversations) >= self._most:
             for waiting in self._pairing.waiting():
                 logger.info("refused another client: already in conversation with %s", self._clients())
@@ -170,15 +181,9 @@ class Server:
 
     # --- ending
 
-    def _look_at_speaker(self, conversation: Conversation) -> None:
-        """Look whether the client has left. It sends nothing on its second connection except the end of file."""
-        try:
-            ended = not conversation.connections.speaker.recv(4_096)
-        except (BlockingIOError, InterruptedError):
-            return
-        except OSError:
-            ended = True
-        if ended:
+    def _look_at_speaker(self, conversation: Conversation, pair: TcpPair) -> None:
+        """A client sends nothing on its second connection: what can be read there is its end."""
+        if pair.client_has_left():
             conversation.hang_up("the client has left")
 
     def _look_at_waiting(self, connection: socket.socket) -> None:
@@ -196,28 +201,28 @@ class Server:
     def _reap(self) -> None:
         over = [conversation for conversation in self._conversations if conversation.finished.is_set()]
         for conversation in over:
-            self._forget(conversation.connections.speaker)
+            self._forget(self._conversations[conversation])
             conversation.close()
-            self._conversations.remove(conversation)
+            del self._conversations[conversation]
         if over:
             give_back_freed_memory()
 
     def _has_room(self) -> bool:
-        """Whether a further client can be served. One that has just left counts as gone, also if `select` is late."""
-        for conversation in self._conversations:
-            self._look_at_speaker(conversation)
+        """A client that has just left makes room, also where `select` has not said so yet."""
+        for conversation, pair in self._conversations.items():
+            self._look_at_speaker(conversation, pair)
         self._reap()
         return len(self._conversations) < self._most
 
     def _clients(self) -> str:
-        return ", ".join(conversation.connections.client for conversation in self._conversations)
+        return ", ".join(conversation.client for conversation in self._conversations)
 
     # --- the selector
 
     def _watch(self, fileobj: _Selectable, order: int, react: React) -> None:
         self._selector.register(fileobj, selectors.EVENT_READ, (order, react))
 
-    def _forget(self, connection: socket.socket) -> None:
+    def _forget(self, connection: _Selectable) -> None:
         with contextlib.suppress(KeyError, ValueError):
             self._selector.unregister(connection)
 

@@ -7,10 +7,11 @@ import threading
 import numpy as np
 import pytest
 
-from handlers.sockets.sender import SenderEngine, SocketSender
+from handlers.sockets.sender import SocketSender
 from handlers.vad.handler import SURELY_MORE_MS
 from handlers.whisper.handler import WhisperSTTHandler
 from tests.fakes import RunningStage, Surroundings
+from tests.fakes_transport import FakeTransport
 from tests.handlers.vad.test_handler import frames
 from tests.handlers.vad.test_turn_taking import SILENCE, SPEECH, Judge, Speaker, voiced
 from utils.conversation.messages import InputEnded, ReplyAudio, ReplyEnd, SpeechStarted, Transcript, Utterance
@@ -280,21 +281,10 @@ def test_the_silence_counts_from_the_last_sound_of_the_user():
 # --- the sender
 
 
-@pytest.fixture
-def speaker_connection():
-    import socket
-
-    ours, theirs = socket.socketpair()
-    yield ours, theirs
-    ours.close()
-    theirs.close()
-
-
-def test_nothing_of_an_early_attempt_is_sent_before_the_turn_is_over(speaker_connection):
-    ours, theirs = speaker_connection
+def test_nothing_of_an_early_attempt_is_sent_before_the_turn_is_over():
     world = Surroundings()
-    theirs.setblocking(False)
-    with RunningStage(world, SocketSender, SenderEngine(ours, 0.2), last=True) as sender:
+    transport = FakeTransport(world.clock)
+    with RunningStage(world, SocketSender, transport, last=True) as sender:
         wrong = world.turns.begin()
         sender.inbox.put(ReplyAudio(wrong, np.full(441, 7, dtype=np.int16), "Wrong.", True))
         sender.inbox.put(ReplyEnd(wrong))
@@ -302,20 +292,17 @@ def test_nothing_of_an_early_attempt_is_sent_before_the_turn_is_over(speaker_con
         right = world.turns.begin()
         sender.inbox.put(ReplyAudio(right, np.full(441, 9, dtype=np.int16), "Right.", True))
         sender.inbox.put(ReplyEnd(right))
-        with pytest.raises(BlockingIOError):
-            theirs.recv(1)
+        assert not transport.received
         finished = threading.Event()
         world.turns.subscribe(lambda: finished.set() if not world.turns.live(right) else None)
         world.turns.commit(right)
         assert finished.wait(10)
-    heard = np.frombuffer(theirs.recv(65_536), dtype="<i2")
-    assert set(heard) <= {0, 9}
-    assert np.count_nonzero(heard == 9) == 441
+    assert transport.received == np.full(441, 9, dtype="<i2").tobytes() + bytes(2_048 - 882)
 
 
-def test_an_empty_reply_ends_the_turn_only_when_it_is_over(speaker_connection):
+def test_an_empty_reply_ends_the_turn_only_when_it_is_over():
     world = Surroundings()
-    with RunningStage(world, SocketSender, SenderEngine(speaker_connection[0], 0.2), last=True) as sender:
+    with RunningStage(world, SocketSender, FakeTransport(world.clock), last=True) as sender:
         attempt = world.turns.begin()
         sender.inbox.put(ReplyEnd(attempt))
         finished = threading.Event()
@@ -327,11 +314,9 @@ def test_an_empty_reply_ends_the_turn_only_when_it_is_over(speaker_connection):
 
 
 @pytest.mark.parametrize(("late_s", "held", "underruns"), [(0.0, False, 0), (0.3, False, 1), (0.3, True, 0)])
-def test_audio_that_comes_after_the_listener_has_heard_everything_is_an_underrun(
-    speaker_connection, late_s, held, underruns
-):
+def test_audio_that_comes_after_the_listener_has_heard_everything_is_an_underrun(late_s, held, underruns):
     world = Surroundings()
-    stage = world.stage(SocketSender, SenderEngine(speaker_connection[0], 0.2))
+    stage = world.stage(SocketSender, FakeTransport(world.clock))
     attempt = world.transcribed()
     world.records.observe(Transcript(attempt, 1, "Hi."))
     block = np.ones(4_410, dtype=np.int16)  # 0.1 s

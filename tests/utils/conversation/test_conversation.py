@@ -1,34 +1,36 @@
-"""A conversation's life: stages built, joined, started, hung up and ended, on real sockets and threads."""
+"""A conversation's life: stages built, joined, started, hung up and ended, on real threads."""
 
 from __future__ import annotations
 
 import io
 import logging
-import socket
 import threading
+import time
 
 import numpy as np
 import pytest
 
 from handlers.base import BaseHandler
+from tests.fakes import FakeClock
+from tests.fakes_transport import FakeTransport
 from utils.conversation import conversation as conversation_module
-from utils.conversation.conversation import QUEUE_CAPACITY, Connections, Conversation, LoadedStage
+from utils.conversation.conversation import QUEUE_CAPACITY, Conversation, LoadedStage
 from utils.conversation.messages import ConversationStarted, InputEnded, ReplyEnd, Transcript, Utterance
 from utils.conversation.transcript import TranscriptOutput
 from utils.turns.chat import Chat
 
 
 class Source(BaseHandler):
-    """Begins with what its engine says; then reads its socket until that ends."""
+    """Begins with what its engine says; then reads from its transport until that ends."""
 
     handles = (ConversationStarted,)
 
     def setup(self, engine):
-        self.begin, self.microphone = engine
+        self.begin, self.transport = engine
 
     def process(self, message, live):
         yield from self.begin(self.context)
-        self.microphone.recv(1)  # waits until the conversation ends
+        self.transport.read(60)  # waits until the conversation ends
         yield InputEnded()
 
 
@@ -50,17 +52,16 @@ class Sink(BaseHandler):
 
 class World:
     def __init__(self, begin=lambda context: (), on_message=lambda message: None, middle=()) -> None:
-        self.client_microphone, microphone = socket.socketpair()
-        self.client_speaker, speaker = socket.socketpair()
-        self.connections = Connections(microphone, speaker, "10.0.0.7")
+        self.transport = FakeTransport(time.monotonic)
         self.got: list[object] = []
         self.arrived = threading.Semaphore(0)
         self.finished: list[str] = []
         self.output = io.StringIO()
         self.on_message = on_message
         self.conversation = Conversation(
-            self.connections,
-            [LoadedStage("source", Source, (begin, microphone)), *middle, LoadedStage("sink", Sink, self._keep)],
+            self.transport,
+            "10.0.0.7",
+            [LoadedStage("source", Source, (begin, self.transport)), *middle, LoadedStage("sink", Sink, self._keep)],
             chat=Chat(10),
             on_finished=lambda: self.finished.append(threading.current_thread().name),
             output=TranscriptOutput(self.output),
@@ -70,11 +71,6 @@ class World:
         self.got.append(message)
         self.arrived.release()
         self.on_message(message)
-
-    def close(self) -> None:
-        self.client_microphone.close()
-        self.client_speaker.close()
-        self.connections.close()
 
 
 @pytest.fixture
@@ -88,7 +84,6 @@ def make():
     yield build
     for world in worlds:
         world.conversation.close()
-        world.close()
 
 
 def turn(context):
@@ -114,8 +109,7 @@ def test_the_end_wakes_every_stage_and_shows_what_was_never_answered(make):
     assert world.conversation.close()
     assert world.got[-1] == "cleaned up"
     assert world.output.getvalue().splitlines()[0] == "USER: Is it open?"
-    assert world.client_speaker.recv(1) == b""
-    assert world.connections.speaker.fileno() == -1
+    assert world.transport.closed
     assert not [thread for thread in threading.enumerate() if thread.name in ("source", "sink")]
 
 
@@ -223,18 +217,30 @@ def test_a_stage_that_cannot_be_set_up_starts_no_thread(make):
     world.conversation.start()
     before = threading.active_count()
     with pytest.raises(RuntimeError, match="no engine"):
-        Conversation(world.connections, [LoadedStage("refuses", Refuses, None)], Chat(10), on_finished=lambda: None)
+        Conversation(
+            world.transport, "10.0.0.7", [LoadedStage("refuses", Refuses, None)], Chat(10), on_finished=lambda: None
+        )
     assert threading.active_count() == before
 
 
-def test_connections_may_be_ended_twice_and_after_the_client_has_gone():
-    client, server = socket.socketpair()
-    other_client, other_server = socket.socketpair()
-    connections = Connections(server, other_server, "x")
-    client.close()
-    other_client.close()
-    for _ in range(2):
-        connections.shut_down()
-    for _ in range(2):
-        connections.close()
-        connections.shut_down()
+def test_the_transport_is_given_back_when_no_stage_uses_it_any_more(make, monkeypatch):
+    world = make(begin=turn)
+    world.conversation.start()
+    assert world.arrived.acquire(timeout=5)
+    close, alive = world.transport.close, []
+    stages = [thread for thread in threading.enumerate() if thread.name in ("source", "sink")]
+    monkeypatch.setattr(world.transport, "close", lambda: (alive.extend(t for t in stages if t.is_alive()), close()))
+    assert world.conversation.close()
+    assert (len(stages), alive) == (2, [])
+
+
+def test_its_times_are_on_the_transport_s_clock():
+    clock, seen = FakeClock(77.0), []
+
+    class Asks(Sink):
+        def setup(self, engine):
+            seen.append(self.context.clock())
+
+    transport = FakeTransport(clock)
+    Conversation(transport, "", [LoadedStage("asks", Asks, None)], Chat(10), on_finished=lambda: None).close()
+    assert seen == [77.0]

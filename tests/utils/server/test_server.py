@@ -14,6 +14,7 @@ from tests.waiting import wait_until
 from utils.server.server import Server
 from utils.system.listening import Listener
 from utils.system.stop_signals import StopSignals
+from utils.transports.tcp_pair import TcpPair, TcpPairOptions
 
 SCAN = b"GET / HTTP/1.0\r\n\r\n"
 
@@ -21,8 +22,8 @@ SCAN = b"GET / HTTP/1.0\r\n\r\n"
 class FakeConversation:
     """Lasts until its client leaves or somebody hangs up."""
 
-    def __init__(self, connections, on_finished):
-        self.connections, self._on_finished = connections, on_finished
+    def __init__(self, transport, client, on_finished):
+        self.transport, self.client, self._on_finished = transport, client, on_finished
         self.started, self.finished, self.closing, self.closed = (threading.Event() for _ in range(4))
         self.may_close = threading.Event()
         self.may_close.set()
@@ -38,8 +39,8 @@ class FakeConversation:
     def close(self):
         self.closing.set()
         assert self.may_close.wait(10)
-        self.connections.shut_down()
-        self.connections.close()
+        self.transport.shut_down()
+        self.transport.close()
         self.closed.set()
         return True
 
@@ -53,16 +54,31 @@ class Served:
         self.microphone_port, self.speaker_port = (listener.port for listener in self.listeners)
         self.fail = False
         self._stop = StopSignals()  # its handlers are not installed: that takes the main thread
-        self._server = Server(*self.listeners, self._make)
+        self._microphones: dict[TcpPair, socket.socket] = {}
+        self._server = Server(*self.listeners, self._make_pair, self._make)
         self._server.listen()
         self._thread = threading.Thread(target=self._server.serve, args=(self._stop,), daemon=True)
         self._thread.start()
 
-    def _make(self, connections, on_finished):
+    def _make_pair(self, microphone, speaker):
+        pair = TcpPair(microphone, speaker, TcpPairOptions(16_000, 0.2, 1_024))
+        self._microphones[pair] = microphone
+        return pair
+
+    def _make(self, transport, client, on_finished):
         if self.fail:
             raise RuntimeError("no conversation today")
-        self.conversations.append(FakeConversation(connections, on_finished))
+        self.conversations.append(FakeConversation(transport, client, on_finished))
         return self.conversations[-1]
+
+    def microphone(self, conversation: FakeConversation) -> socket.socket:
+        """The server's side of the conversation's first connection."""
+        return self._microphones[conversation.transport]
+
+    def first_bytes(self, conversation: FakeConversation) -> bytes:
+        microphone = self.microphone(conversation)
+        wait_until(lambda: _peek(microphone) is not None, "what the client said")
+        return _peek(microphone)
 
     def connect(self, port: int, data: bytes = b"") -> socket.socket:
         connection = socket.socket()
@@ -103,12 +119,6 @@ def served():
     server.close()
 
 
-def first_bytes(conversation: FakeConversation) -> bytes:
-    microphone = conversation.connections.microphone
-    wait_until(lambda: _peek(microphone) is not None, "what the client said")
-    return _peek(microphone)
-
-
 def _peek(connection: socket.socket) -> bytes | None:
     with contextlib.suppress(BlockingIOError):
         return connection.recv(64, socket.MSG_PEEK)
@@ -131,8 +141,8 @@ def test_a_scan_of_the_first_port_does_not_take_the_client_s_place(served, data,
         end(served.connect(served.microphone_port, data))
         with served.connect(served.microphone_port, b"client") as microphone, served.connect(served.speaker_port):
             conversation = served.begun(number)
-            assert first_bytes(conversation) == b"client"
-            assert microphone.getsockname() == conversation.connections.microphone.getpeername()
+            assert served.first_bytes(conversation) == b"client"
+            assert microphone.getsockname() == served.microphone(conversation).getpeername()
         assert conversation.closed.wait(10)
 
 
@@ -145,7 +155,7 @@ def test_clients_that_left_before_they_were_looked_at_do_not_take_the_next_one_s
             second.close()
             first.close()
         client = served.connect(served.microphone_port, b"client" + bytes(100_000)), served.connect(served.speaker_port)
-    assert first_bytes(served.begun(2)).startswith(b"client")
+    assert served.first_bytes(served.begun(2)).startswith(b"client")
     for connection in client:
         connection.close()
 
@@ -154,7 +164,7 @@ def test_a_client_may_say_all_and_end_its_input_before_it_opens_the_second_port(
     with served.connect(served.microphone_port, b"all") as microphone:
         half_close(microphone)
         with served.connect(served.speaker_port):
-            assert first_bytes(served.begun(1)) == b"all"
+            assert served.first_bytes(served.begun(1)) == b"all"
 
 
 def test_one_client_more_is_refused_within_a_second_and_has_room_within_a_second(served):

@@ -1,0 +1,1 @@
+"""How a client is heard and spoken to: one transport for each kind of wire."""
