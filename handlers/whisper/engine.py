@@ -135,6 +135,10 @@ class WhisperEngine:
             self._decoder = self._greedy_decoder()
             self._warm_up()
 
+    def new_memo(self) -> Draft:
+        """See `handlers.stt.STTEngine`."""
+        return Draft()
+
     def transcribe(self, audio: FloatAudio, live: Live, doubtful: bool = False, draft: Draft | None = None) -> str:
         """The words in float32 [n], 16 kHz; "" where there is no speech. CancelledError when `live` turns false.
 

@@ -49,7 +49,7 @@ class TimedRecord(Protocol):
 
     first_voiced_at: float | None
     last_voiced_at: float
-    early_begins: list[float]
+    speculative_begins: list[float]
     begun_at: float
     committed_at: float
     transcript_at: float | None
@@ -73,7 +73,7 @@ def moments(record: TimedRecord, ended: Ended, beginning: Beginning) -> Moments:
         conversation_at=round(beginning.unix, 3),
         spoke_from=perhaps(record.first_voiced_at),
         spoke_until=since(record.last_voiced_at),
-        begun_early=tuple(map(since, sorted(record.early_begins))),
+        begun_early=tuple(map(since, sorted(record.speculative_begins))),
         begun=since(record.begun_at),
         committed=since(record.committed_at),
         transcript=perhaps(record.transcript_at),
