@@ -77,7 +77,7 @@ class Dialogue:
         """
         sound = classify(text, self._answered, reply)
         logger.debug("%s: %r", sound.value, text)
-        if sound in (Sound.NOTHING, Sound.SAME) and self._turns.keep_revised(attempt):
+        if sound in (Sound.NOTHING, Sound.SAME) and self._turns.keep_spared(attempt):
             return False
         if sound not in (Sound.SAME, Sound.WORDS):
             self._turns.discard(attempt)

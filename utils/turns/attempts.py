@@ -95,14 +95,6 @@ class Attempt:
     understood: bool = False
     """The words that it answers are known."""
 
-    spared: bool = False
-    """The user made a sound after it began. Until a younger attempt has shown what that was, it is prepared further but
-    not heard."""
-
-    revises: Attempt | None = None
-    """The spared attempt that this one may replace: it answers the beginning of the same turn, which may be all of it.
-    """
-
     turn_over: bool = False
     """Its turn is over. While it is doubtful, its commit waits for its words."""
 

@@ -13,11 +13,11 @@ Three things are often not known at once. Then the machine keeps both possibilit
 * Whether the turn is over. An attempt that begins in a pause (speculation) is prepared. It is heard only once it is
   committed.
 * Whether a sound after that holds more words. The attempt is *spared*: it is prepared further, but not heard. The next
-  attempt *revises* it. If their words are the same, the older attempt goes on; if not, the younger.
+  attempt *revises* it. If their words are the same, the spared attempt goes on; if not, the younger one.
 * Whether a sound over a reply is an interruption. The reply is held at once, and the attempt at answering the sound is
   *doubtful*. If it has words, the reply is over. If not, the reply goes on from where it was (a false interruption).
 
-At most three attempts are live: one that is heard, one that is not heard yet, and one that the latter revises.
+At most three attempts are live: one that is heard, one that is spared, and one that is neither.
 `Turns` makes this machine safe to use from several threads.
 """
 
@@ -43,6 +43,7 @@ class TurnMachine:
         self._turn = 0  # the newest committed turn
         self._awaits_answer = False  # that turn does
         self._user_may_speak = False  # the user speaks, or may have begun to
+        self._spared: Attempt | None = None  # every younger attempt that nobody has heard revises it
 
     # --- asking
 
@@ -65,12 +66,12 @@ class TurnMachine:
         found = self.attempts.find_in(number, State.COMMITTED, State.PLAYING)
         if found is None:
             return False
-        return found.state is State.PLAYING or not (self._user_may_speak or found.spared)
+        return found.state is State.PLAYING or not (self._user_may_speak or found is self._spared)
 
     def awaits_commit(self, number: int) -> bool:
         """Whether it is not known yet if this attempt is to be heard."""
         found = self.attempts.find_in(number, *UNHEARD)
-        return found is not None and (found.state is State.PREPARING or found.spared)
+        return found is not None and (found.state is State.PREPARING or found is self._spared)
 
     # --- the user's side
 
@@ -85,10 +86,10 @@ class TurnMachine:
     def user_speaks(self, words: bool) -> Speech:
         unheard = self.attempts.unheard()
         for attempt in unheard:
-            if words or not attempt.understood or attempt.revises is not None:
+            if words or not attempt.understood or self._spared not in (None, attempt):
                 self._end(attempt, State.CANCELLED, superseded=True)
             else:
-                attempt.spared = True
+                self._spared = attempt
         over_reply = self.attempts.heard() is not None
         self._user_may_speak = True
         self._hold_or_resume()
@@ -106,9 +107,7 @@ class TurnMachine:
         attempt = Attempt(self._last_attempt, self.next_turn(), state)
         attempt.doubtful = self.attempts.heard() is not None
         for older in self.attempts.unheard():
-            if older.spared:
-                attempt.revises = older
-            else:
+            if older is not self._spared:
                 self._end(older, State.CANCELLED, superseded=True)
         self.attempts.add(attempt)
         self._user_may_speak = False
@@ -130,7 +129,7 @@ class TurnMachine:
         if found is None:
             return False
         found.understood = True
-        self._end_revised(found)
+        self._end_spared(found)
         if found.doubtful:
             found.doubtful = False
             self._cancel_heard()
@@ -139,12 +138,11 @@ class TurnMachine:
             self._hold_or_resume()
         return True
 
-    def keep_revised(self, number: int) -> bool:
-        found = self.attempts.find_in(number, *UNHEARD)
-        older = None if found is None else found.revises
-        if found is None or older is None or older.state not in UNHEARD:
+    def keep_spared(self, number: int) -> bool:
+        found, older = self.attempts.find_in(number, *UNHEARD), self._spared
+        if found is None or older is None or found is older:
             return False
-        older.spared = False
+        self._spared = None
         self._end(found, State.CANCELLED, superseded=True, continues_in=older.number)
         self.attempts.redirect(number, older)
         if found.turn_over and older.state is State.PREPARING:
@@ -217,20 +215,21 @@ class TurnMachine:
             self._awaits_answer = False
             self._turn -= never_was
         found.plays_until = plays_until
-        self._end_revised(found)
+        self._end_spared(found)
         self._end(found, state, superseded=never_was and not found.turn_over and not found.doubtful)
         self._hold_or_resume()
         return True
 
-    def _end_revised(self, attempt: Attempt) -> None:
-        """The attempt will not be replaced by the one that it revises: that one is over."""
-        older, attempt.revises = attempt.revises, None
-        if older is not None and older.state in UNHEARD:
-            self._end(older, State.CANCELLED, superseded=True)
+    def _end_spared(self, attempt: Attempt) -> None:
+        """The spared attempt will not go on in the place of this one."""
+        if self._spared is not None and self._spared is not attempt:
+            self._end(self._spared, State.CANCELLED, superseded=True)
 
     def _end(self, attempt: Attempt, state: State, superseded: bool = False, continues_in: int | None = None) -> None:
         if attempt.state is State.HELD:
             attempt.holds.append((attempt.playing_since, self._clock()))
+        if attempt is self._spared:
+            self._spared = None
         attempt.state = state
         self._on_end(
             Ended(

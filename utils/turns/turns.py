@@ -120,7 +120,7 @@ class Turns:
     def begin(self) -> int:
         """Begin an attempt at answering what was said so far; returns its number.
 
-        It supersedes an older attempt that nobody has heard; where `user_speaks` has spared that one, it revises it.
+        It supersedes an older attempt that nobody has heard. One that `user_speaks` has spared it revises.
         """
         return self._change(self._machine.begin)
 
@@ -139,13 +139,13 @@ class Turns:
         """
         return self._change(lambda: self._machine.confirm(attempt))
 
-    def keep_revised(self, attempt: int) -> bool:
-        """This attempt answers the same words as the one that it revises. That one goes on, and answers to both
-        numbers; this one ends.
+    def keep_spared(self, attempt: int) -> bool:
+        """This attempt answers the same words as the spared one that it revises. The spared one goes on, and answers to
+        both numbers; this one ends.
 
-        False where it revises none, or none that is live.
+        False where none is spared.
         """
-        return self._change(lambda: self._machine.keep_revised(attempt))
+        return self._change(lambda: self._machine.keep_spared(attempt))
 
     # --- the reply's side (the sender's thread)
 

@@ -91,7 +91,7 @@ def test_a_breath_does_not_end_it():
     (second,) = user.say(*BREATH, *PAUSE)
     assert user.turns.live(first.attempt)
     assert voiced(second) == len(SPEECH) + len(BREATH)
-    assert user.turns.keep_revised(second.attempt)
+    assert user.turns.keep_spared(second.attempt)
     assert user.say(*SILENCE) == []
     assert user.turns.state(first.attempt) is State.COMMITTED
 
@@ -101,7 +101,7 @@ def test_a_sound_after_the_turn_and_before_the_answer_does_not_end_it():
     (first,) = user.say(*SPEECH, *SILENCE)
     user.turns.confirm(first.attempt)
     (second,) = user.say(*[0.9] * 5, *SILENCE)
-    assert user.turns.keep_revised(second.attempt)
+    assert user.turns.keep_spared(second.attempt)
     assert user.turns.live_attempts() == [first.attempt]
     assert user.turns.play(first.attempt)
     (third,) = user.say(*SPEECH, *SILENCE)  # over the reply
@@ -254,7 +254,7 @@ def metrics_of(world: Surroundings, attempt: int):
 def test_the_attempts_of_a_turn_are_counted(texts, attempts):
     world, _, numbers = revised(*texts)
     world.turns.doubt(False)
-    world.turns._machine.attempts.find(numbers[-1]).spared = False
+    world.turns._machine._spared = None
     (turn,) = metrics_of(world, numbers[-1])
     assert turn.speculative_attempts == attempts
     assert turn.speculation_hit
@@ -276,7 +276,7 @@ def test_the_silence_counts_from_the_last_sound_of_the_user():
     world.clock.advance(0.5)
     second = world.turns.begin()
     world.records.observe(Utterance(second, 1, np.zeros(0, dtype=np.float32), world.clock(), speculative=True))
-    assert world.turns.keep_revised(second)
+    assert world.turns.keep_spared(second)
     world.clock.advance(0.25)
     (turn,) = metrics_of(world, second)
     assert (turn.commit_ms, turn.voice_to_voice_ms) == (250.0, 250.0)

@@ -148,7 +148,7 @@ def test_a_younger_attempt_that_says_the_same_is_an_early_begin_of_the_older_one
     talk.understand(2.2, older)
     talk.turns.user_speaks(words=False)
     younger = talk.begin(2.6, (1.0, 2.5), speculative=True)
-    assert talk.turns.keep_revised(younger)
+    assert talk.turns.keep_spared(younger)
     talk.over(2.9, older)
     talk.speak(3.0, older, FakePosition(ends=STARTED + 4.0))
     talk.turns.finish(older)

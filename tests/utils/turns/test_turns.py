@@ -347,7 +347,7 @@ def test_an_attempt_goes_on_when_the_user_says_no_more(running):
     turns, older, ended = running
     younger = turns.begin()
     assert turns.live_attempts() == [older, younger]
-    assert turns.keep_revised(younger)
+    assert turns.keep_spared(younger)
     assert ended == [Ended(younger, 1, State.CANCELLED, False, True, 0, continues_in=older)]
     assert turns.number_of(younger) == older
     assert turns.commit(younger)
@@ -360,7 +360,7 @@ def test_the_turn_may_be_over_before_it_is_known_that_there_were_no_more_words(r
     younger = turns.begin()
     turns.commit(younger)
     assert turns.state(older) is State.PREPARING
-    assert turns.keep_revised(younger)
+    assert turns.keep_spared(younger)
     assert turns.play(older)
 
 
@@ -369,7 +369,7 @@ def test_an_attempt_is_over_when_there_were_more_words(running):
     younger = turns.begin()
     assert turns.confirm(younger)
     assert ended == [Ended(older, 1, State.CANCELLED, False, True)]
-    assert not turns.keep_revised(younger)
+    assert not turns.keep_spared(younger)
     turns.commit(younger)
     assert turns.play(younger)
 
@@ -395,7 +395,7 @@ def test_a_third_attempt_revises_the_first(running):
     third = turns.begin()
     assert turns.live_attempts() == [first, third]
     assert not turns.live(second)
-    assert turns.keep_revised(third)
+    assert turns.keep_spared(third)
 
 
 def test_a_committed_attempt_is_not_heard_while_another_revises_it():
@@ -406,7 +406,7 @@ def test_a_committed_attempt_is_not_heard_while_another_revises_it():
     turns.user_speaks(words=False)
     younger = turns.begin()
     assert not turns.may_play(older)
-    turns.keep_revised(younger)
+    turns.keep_spared(younger)
     assert turns.may_play(older)
     assert turns.commit(younger)  # it answers to this number too
     assert turns.turn_of(younger) == 1
@@ -473,7 +473,7 @@ class AnyOrder(RuleBasedStateMachine):
     @rule(index=st.integers(0, 5))
     def same(self, index: int) -> None:
         attempt, live = self.pick(-index), self.turns.live_attempts()
-        if self.turns.keep_revised(attempt):
+        if self.turns.keep_spared(attempt):
             assert self.turns.number_of(attempt) in live
             assert self.turns.number_of(attempt) < attempt
             assert self.turns.state(attempt) in UNHEARD
