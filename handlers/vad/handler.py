@@ -226,7 +226,7 @@ class VADHandler(BaseHandler):
         turn = self.context.turns.next_turn()
         yield from self._seal(turn)
         audio = self._audio.split(event)
-        logger.debug("a long turn: a part of %.1f s goes ahead", len(audio) / STT_RATE)
+        logger.debug("a long turn: a part of %.1f s is transcribed", len(audio) / STT_RATE)
         yield SpeechPart(turn, audio)
 
     def _stop(self, event: Stopped) -> Iterator[Message]:

@@ -86,7 +86,7 @@ class TurnMachine:
     def user_speaks(self, words: bool) -> Speech:
         unheard = self.attempts.unheard()
         for attempt in unheard:
-            if words or not attempt.understood or self._spared not in (None, attempt):
+            if words or not attempt.understood or (self._spared is not None and self._spared is not attempt):
                 self._end(attempt, State.CANCELLED, superseded=True)
             else:
                 self._spared = attempt
