@@ -1,6 +1,6 @@
 """What every text-to-speech stage has in common: one sentence in, its audio out in short blocks.
 
-A backend is an engine with `stream` (see `SpeechEngine`) and a handler that names it:
+A backend is an engine with `stream` (see `TTSEngine`) and a handler that names it:
 
     class MyTTSHandler(TTSHandler):
         engine_type = MyEngine
@@ -25,7 +25,7 @@ BLOCK = REPLY_RATE // 5  # samples of a message: 0.2 s, for between two messages
 AHEAD = 2 * REPLY_RATE  # samples that may wait to be taken: a paused listener's sentence is not made to its end
 
 
-class SpeechEngine(Protocol):
+class TTSEngine(Protocol):
     """A voice on its engine thread, shared by all conversations."""
 
     def stream(self, text: str, live: Live) -> Generator[PcmAudio, None, None]:
@@ -45,7 +45,7 @@ class TTSHandler(BaseHandler):
 
     handles = (Sentence,)
 
-    def setup(self, engine: SpeechEngine) -> None:
+    def setup(self, engine: TTSEngine) -> None:
         self._engine = engine
         self._attempt, self._start = -1, QuietStart()  # of the reply that is being spoken
 

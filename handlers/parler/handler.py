@@ -69,7 +69,7 @@ class ParlerEngine:
         logger.debug("a step takes %.1f ms, the codec %.1f ms and %.2f ms a frame", *(1e3 * cost for cost in costs))
 
     def stream(self, text: str, live: Live) -> Generator[PcmAudio, None, None]:
-        """See `handlers.tts.SpeechEngine`."""
+        """See `handlers.tts.TTSEngine`."""
         pieces: Iterator[PcmAudio] = self._thread.stream(
             lambda emit, wanted: self._speak(text, wanted, emit), live, room=AHEAD, size=len
         )

@@ -40,7 +40,7 @@ class PiperEngine:
         self._voice.warm_up()
 
     def stream(self, text: str, live: Live) -> Generator[PcmAudio, None, None]:
-        """See `handlers.tts.SpeechEngine`."""
+        """See `handlers.tts.TTSEngine`."""
         pieces: Iterator[PcmAudio] = self._thread.stream(
             lambda emit, wanted: self._speak(text, wanted, emit), live, room=AHEAD, size=len
         )

@@ -1,4 +1,4 @@
-"""What conversations share to hear when somebody speaks, and when a turn is over: the networks and their settings."""
+"""What conversations share of the VAD: the networks that hear speech and the end of a turn, and their settings."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from utils.system.engine_thread import EngineThread, Live
 logger = logging.getLogger(__name__)
 
 LONGEST_PART_S = 28.0  # Whisper hears 30 s at once; the turn goes on in the next part, and nothing of it is lost
-# Of silence: then it is asked whether the turn is over, so that the answer is there in time. Where it is no at first,
-# it is asked once more: short words ("No, wait.") sound complete only with more silence after them.
+# After so much silence smart-turn judges whether the turn is over, so that its score is there in time. Where the first
+# score says no, it judges once more: short words ("No, wait.") sound complete only with more silence after them.
 JUDGE_MS = (96, 192)
 
 
@@ -76,9 +76,9 @@ class VADEngine:
         return Segmenter(**self._segmenter_options)
 
     def speculation(self) -> Speculation:
-        """The account of one conversation's early attempts."""
-        early = self.speculative_silence_ms
-        return Speculation(self.min_silence_ms - early if early else 0.0)
+        """The account of one conversation's speculative attempts."""
+        pause_ms = self.speculative_silence_ms
+        return Speculation(self.min_silence_ms - pause_ms if pause_ms else 0.0)
 
     def judge(self, audio: FloatAudio, stretch: int, live: Live) -> Future[float] | None:
         """The probability that the turn, float32 [n], 16 kHz, is over; None where that is not judged.

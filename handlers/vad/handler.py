@@ -1,9 +1,10 @@
 """Voice activity detection and the ends of turns: from the microphone's audio to whole utterances.
 
-What the probabilities mean is decided in `segmentation.py`, whether a turn is over by `smart_turn.py` too.
-A sound over a reply holds it at once; what follows is settled in `utils.turns.turns`. An attempt at answering begins in
-the first short pause already (speculation), so that the reply is under way when the turn is found to be over; and where
-the sound is gone, what was said so far is transcribed ahead, before it is sure that this is a pause.
+`segmentation.py` decides what the probabilities mean, and `smart_turn.py` helps to decide whether a turn is over
+(endpointing). A sound over a reply holds it at once; `utils.turns.turns` settles what follows. An attempt at answering
+begins in the first short pause (speculation, `speculation.py`): so the reply is under way when the turn is found to be
+over. Where the sound is gone, what was said so far is transcribed before it is sure that this is a pause
+(`interim.py`).
 """
 
 from __future__ import annotations
@@ -11,29 +12,25 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from concurrent.futures import Future
-from dataclasses import dataclass
 
 import numpy as np
 
 from handlers.base import BaseHandler
-from handlers.vad.ahead import AheadOfPauses
 from handlers.vad.engine import LONGEST_PART_S, VADEngine
+from handlers.vad.interim import InterimRequests
 from handlers.vad.loudness import Loudness
 from handlers.vad.segmentation import Dismissed, Onset, Paused, Resumed, SpeechEvent, Split, Started, Stopped
 from handlers.vad.silero import FRAME_MS
 from handlers.vad.smart_turn import WINDOW_S
+from handlers.vad.speculation import SpeculativeAttempt
 from handlers.vad.turn_audio import STT_RATE, TurnAudio
 from utils.audio.samples import FloatAudio
+from utils.conversation.dialogue import may_interrupt, surely_interrupts, surely_more
 from utils.conversation.messages import InputAudio, InputEnded, InputGap, Message, SpeechPart, SpeechStarted, Utterance
 from utils.system.engine_thread import Live
 from utils.turns.turns import Speech
 
 logger = logging.getLogger(__name__)
-
-SURELY_INTERRUPTS_MS = 1_500  # voiced over a reply: no cough and no "mm-hm" is so long
-# Voiced after a pause: a breath, or the end of the last word, is shorter. From here on the attempt that was begun in
-# the pause is surely wrong, and the models are wanted for the next one.
-SURELY_MORE_MS = 200
 
 
 class VADHandler(BaseHandler):
@@ -50,15 +47,15 @@ class VADHandler(BaseHandler):
         self._audio = TurnAudio(engine.model.rate, engine.model.frame, engine.speech_pad_ms)
         self._loudness = Loudness(FRAME_MS)
         self._heard_until = float("-inf")  # clock: audio or silence is known up to here
-        self._stretch_from: int | None = None  # sample: the speech since the last pause in the turn began there
-        self._verdict: Future[float] | None = None  # whether the speech before this pause was all
-        self._score: float | None = None
-        self._early: _Early | None = None  # an attempt that was begun before the turn is over
+        self._stretch_from: int | None = None  # sample: where the speech after the turn's last pause began
+        self._verdict: Future[float] | None = None  # to come: whether the turn is over
+        self._score: float | None = None  # the probability that it is; None while that is not known
+        self._speculative: SpeculativeAttempt | None = None  # it was begun in the pause now
         self._speculation = engine.speculation()
-        self._spared_at: float | None = None  # voiced_ms: since then the user made a sound, which may be no words
-        self._ahead: AheadOfPauses | None = None
+        self._more_from: float | None = None  # voiced_ms: since then the user makes a sound that may hold no words
+        self._interim: InterimRequests | None = None
         if engine.speculative_silence_ms:
-            self._ahead = AheadOfPauses(self.context, self._audio, self._segmenter)
+            self._interim = InterimRequests(self.context, self._audio, self._segmenter)
 
     def process(self, message: InputAudio | InputGap | InputEnded, live: Live) -> Iterator[Message]:
         if isinstance(message, InputAudio):
@@ -78,26 +75,26 @@ class VADHandler(BaseHandler):
             self._look()
             probability, self._state = self._model.step(frame, self._state)
             quiet = self._loudness.is_quiet(frame)
-            if self._ahead is not None:
-                self._ahead.hear(quiet)
+            if self._interim is not None:
+                self._interim.hear(quiet)
             for event in self._segmenter.feed(probability, quiet):
                 yield from self._follow(event)
-            if self._ahead is not None:
-                yield from self._ahead.messages()
+            if self._interim is not None:
+                yield from self._interim.messages()
             self._weigh()
         self._audio.forget(self._segmenter.start)
 
     def _weigh(self) -> None:
-        """What is voiced for so long has words in it."""
+        """Act on a sound that has lasted so long that it has words in it."""
         voiced_ms = self._segmenter.voiced_ms
-        if voiced_ms >= SURELY_INTERRUPTS_MS and self.context.turns.reply_is_held():
+        if surely_interrupts(voiced_ms) and self.context.turns.reply_is_held():
             self.context.turns.interrupt()
-        if self._spared_at is not None and voiced_ms - self._spared_at >= SURELY_MORE_MS:
-            self._spared_at = None
+        if self._more_from is not None and surely_more(voiced_ms - self._more_from):
+            self._more_from = None
             self.context.turns.user_speaks()
 
     def _is_deaf(self) -> bool:
-        """Where interruptions are not allowed, nothing is heard while a reply is: it may be the reply itself."""
+        """Where interruptions are not allowed, the user is not heard while a reply is: it may be the reply itself."""
         if self._engine.allow_interruptions or not self.context.turns.reply_is_heard():
             return False
         self._segmenter.skip()
@@ -107,7 +104,7 @@ class VADHandler(BaseHandler):
         return True
 
     def _be_silent_until(self, until: float) -> Iterator[Message]:
-        """Nothing arrives: in mid-utterance that is silence, by the clock."""
+        """No audio arrives: in mid-utterance that counts as silence, by the clock."""
         if not self._segmenter.in_utterance or until <= self._heard_until:
             return
         missing = int((until - self._heard_until) * self._model.rate)
@@ -137,38 +134,41 @@ class VADHandler(BaseHandler):
             yield from self._stop(event)
 
     def _start(self, event: Started) -> Iterator[Message]:
-        if self._ahead is not None:
-            self._ahead.forget()
+        if self._interim is not None:
+            self._interim.forget()
         speech = self.context.turns.user_speaks(words=False)
         extends = speech is Speech.EXTENDS
         self._audio.begin(extends)
-        self._spared_at = 0.0 if extends else None
+        self._more_from = 0.0 if extends else None
         self._stretch_from = event.frame * self._model.frame - self._audio.pad if extends else None
         logger.debug("speech: %s", speech.value)
         if speech is Speech.NEW_TURN:
             yield SpeechStarted(self.context.turns.next_turn())
 
     def _pause(self, event: Paused) -> Iterator[Message]:
-        """The turn may be over: ask. And begin to answer, over a reply to find out whether anything was said at all: it
-        is not to be held in vain."""
+        """The turn may be over: ask, and begin to answer. Over a reply, the new attempt's transcript tells whether
+        anything was said at all, so that the reply is not held in vain."""
         if event.marks & self._engine.judge_marks:
             self._ask(event)
-        if self._early is not None:
+        if self._speculative is not None:
             return
         over_reply = self.context.turns.reply_is_held()
         if not over_reply:
-            wanted = self._engine.speculative_silence_ms in event.marks and self._speculation.pays()
+            wanted = self._engine.speculative_silence_ms in event.marks and self._speculation_pays()
         else:
             wanted = self._engine.min_silence_ms in event.marks and self._may_interrupt(event.voiced_ms)
         audio = self._audio.so_far(event) if wanted else None
         if audio is not None and len(audio) <= LONGEST_PART_S * STT_RATE:
-            self._spared_at = None
+            self._more_from = None
             attempt = self.context.turns.begin()
-            self._early = _Early(attempt, event.voiced_ms, over_reply)
-            yield self._utterance(attempt, event, audio, early=True)
+            self._speculative = SpeculativeAttempt(attempt, event.voiced_ms, over_reply)
+            yield self._utterance(attempt, event, audio, speculative=True)
+
+    def _speculation_pays(self) -> bool:
+        return self._speculation.pays(self.context.interim.usual_ms())
 
     def _ask(self, event: Paused) -> None:
-        """Ask whether the turn is over, unless it is asked already, or known."""
+        """Have it judged whether the turn is over, unless that is under way, or was found already."""
         if self._verdict is not None or (self._score is not None and self._score >= self._engine.turn_thresh):
             return
         audio = self._audio.so_far(event)
@@ -182,16 +182,15 @@ class VADHandler(BaseHandler):
         """The user goes on: it was a pause for thought, or this is a breath."""
         self._forget_verdict()
         self._stretch_from = self._audio.judged - self._model.frame - self._audio.pad
-        if self._early is not None:
-            self._settle(self._early, right=False)
-            self._spared_at, self._early = self._early.voiced_ms, None
+        if self._speculative is not None:
+            self._note(self._speculative, right=False)
+            self._more_from, self._speculative = self._speculative.voiced_ms, None
             self.context.turns.user_speaks(words=False)
 
-    def _settle(self, early: _Early, right: bool) -> None:
-        """Whether the turn was over is known: an account of it decides about the next attempts."""
-        if not early.over_reply:
-            self._speculation.was(right)
-        self._speculation.stt_took(self.context.records.stt_ms(early.attempt))
+    def _note(self, speculative: SpeculativeAttempt, right: bool) -> None:
+        """It is known whether the turn was over: that counts when it is decided about the next attempts."""
+        if not speculative.over_reply:
+            self._speculation.note(right)
 
     def _forget_verdict(self) -> None:
         if self._verdict is not None:
@@ -204,8 +203,8 @@ class VADHandler(BaseHandler):
             self._score, self._verdict = self._result(self._verdict), None
             complete = self._score is None or self._score >= self._engine.turn_thresh
             self._segmenter.wait_for(self._engine.min_silence_ms if complete else self._engine.max_pause_ms)
-        if self._early is not None and not self.context.turns.live(self._early.attempt):
-            over_reply, self._early = self._early.over_reply, None
+        if self._speculative is not None and not self.context.turns.live(self._speculative.number):
+            over_reply, self._speculative = self._speculative.over_reply, None
             if over_reply:  # nothing was said
                 self._forget_verdict()
                 self._segmenter.forget()
@@ -220,27 +219,27 @@ class VADHandler(BaseHandler):
         return score
 
     def _part(self, event: Split) -> Iterator[Message]:
-        """The speech has become long: what there is of it goes ahead, and the turn goes on."""
+        """The speech has become long: what there is of it is transcribed as a part, and the turn goes on."""
         self.context.turns.user_speaks()
         self.context.turns.interrupt()
-        self._spared_at = None
+        self._more_from = None
         turn = self.context.turns.next_turn()
         yield from self._seal(turn)
         audio = self._audio.split(event)
-        logger.debug("a long turn: a part of %.1f s goes ahead", len(audio) / STT_RATE)
+        logger.debug("a long turn: a part of %.1f s is transcribed", len(audio) / STT_RATE)
         yield SpeechPart(turn, audio)
 
     def _stop(self, event: Stopped) -> Iterator[Message]:
         """The user is done: what was said since the last answer is one turn."""
-        turns, early, score = self.context.turns, self._early, self._score
-        self._early = self._spared_at = None
+        turns, speculative, score = self.context.turns, self._speculative, self._score
+        self._speculative = self._more_from = None
         self._forget_verdict()
-        if early is not None and turns.commit(early.attempt):
-            self._settle(early, right=True)
+        if speculative is not None and turns.commit(speculative.number):
+            self._note(speculative, right=True)
             self._log_end(self._audio.take(event), event)
-            self.context.records.turn_over(turns.number_of(early.attempt), score)
+            self.context.records.turn_over(turns.number_of(speculative.number), score)
             return
-        if early is not None and early.over_reply:
+        if speculative is not None and speculative.over_reply:
             turns.doubt(False)  # nothing was said
             return
         if turns.reply_is_held() and not self._may_interrupt(event.voiced_ms):
@@ -264,22 +263,21 @@ class VADHandler(BaseHandler):
         )
 
     def _may_interrupt(self, voiced_ms: float) -> bool:
-        return self._audio.extending or voiced_ms >= self._engine.min_interruption_ms
+        return may_interrupt(voiced_ms, self._engine.min_interruption_ms, self._audio.extending)
 
-    def _utterance(self, attempt: int, event: Paused | Stopped, audio: FloatAudio, early: bool = False) -> Utterance:
-        turn, ahead = self.context.turns.turn_of(attempt), self._ahead
-        began, ended = self._audio.first_voiced_at(event), self._audio.last_voiced_at(event)
-        return Utterance(attempt, turn, audio, ended, early, began, None if ahead is None else ahead.number())
+    def _utterance(
+        self, attempt: int, event: Paused | Stopped, audio: FloatAudio, speculative: bool = False
+    ) -> Utterance:
+        return Utterance(
+            attempt,
+            self.context.turns.turn_of(attempt),
+            audio,
+            last_voiced_at=self._audio.last_voiced_at(event),
+            speculative=speculative,
+            first_voiced_at=self._audio.first_voiced_at(event),
+            interim=None if self._interim is None else self._interim.number(),
+        )
 
     def _seal(self, turn: int) -> Iterator[Message]:
         if (audio := self._audio.seal()) is not None:
             yield SpeechPart(turn, audio)
-
-
-@dataclass(frozen=True)
-class _Early:
-    """An attempt that was begun in a pause. voiced_ms: of the speech before it."""
-
-    attempt: int
-    voiced_ms: float
-    over_reply: bool

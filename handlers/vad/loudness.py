@@ -1,7 +1,7 @@
-"""Whether a frame is quiet: told by its level alone, and so sooner than a network is sure that nobody speaks.
+"""Whether a frame is quiet, by its level alone.
 
-silero's probability falls 70 to 120 ms after the last audible sample; the level does at once. That is too little to say
-that somebody is done, but enough to begin to listen to what was said.
+The level falls as soon as the sound is gone, silero's probability only 70 to 120 ms after the last audible sample. A
+quiet frame does not prove that somebody is done, but it is reason enough to begin to transcribe what was said.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ LEAST_RANGE_DB = 15.0  # where the room is louder, nothing is quiet
 
 
 class Loudness:
-    """frame_ms: the length of a frame."""
+    """Compares each frame's level with those of the speech and of the room. frame_ms: the length of a frame."""
 
     def __init__(self, frame_ms: float) -> None:
         self._speech: deque[float] = deque(maxlen=round(SPEECH_S * 1000 / frame_ms))
         self._noise: deque[float] = deque(maxlen=round(NOISE_S * 1000 / frame_ms))
 
     def is_quiet(self, frame: FloatAudio) -> bool:
-        """Of the next frame, float32 [n], -1..1, held against those before it."""
+        """Whether the next frame, float32 [n], -1..1, is quiet beside those before it."""
         level = decibels(frame)
         self._speech.append(level)
         self._noise.append(level)

@@ -4,9 +4,9 @@ Pure logic on frame numbers. A voiced frame is one whose probability reaches `th
 less 0.15 (silero's own hysteresis), and what lies between belongs to whatever came before. A start is in doubt until
 `min_speech_ms` of voiced frames were counted, so a click is not speech but "yes" is.
 
-How much silence ends the speech may change while it lasts: `wait_for` says so, once it is known whether the speaker is
-done or only thinks. The network hears a voice for 64 to 160 ms after its last sound. The durations allow for 64; where
-the level of the frames tells that it was later, the rest counts as silence.
+How much silence ends the speech is changed with `wait_for`, once it is known whether the speaker is done or only
+thinks. The network hears a voice for 64 to 160 ms after its last sound. The durations allow for 64 ms of that. Where
+the level of the frames tells that the network was later, the rest counts as silence.
 """
 
 from __future__ import annotations
@@ -25,9 +25,10 @@ PAUSE_MS = 96  # where a long utterance is split, the quietest stretch of this l
 
 @dataclass(frozen=True)
 class Onset:
-    """A frame was voiced, and perhaps speech starts here."""
+    """A frame was voiced: perhaps speech starts here."""
 
     frame: int
+    """Its number."""
 
 
 @dataclass(frozen=True)
@@ -37,59 +38,72 @@ class Dismissed:
 
 @dataclass(frozen=True)
 class Started:
-    """Speech, surely, since `frame`."""
+    """The onset was speech, surely."""
 
     frame: int
+    """The number of the onset's frame."""
 
 
 @dataclass(frozen=True)
 class Split:
-    """The speech since `start` has become too long: cut it at `end` (exclusive); it goes on from there."""
+    """The speech has become too long for one utterance: it is cut, and goes on from there."""
 
     start: int
+    """The frame in which it began."""
+
     end: int
+    """The frame in which it goes on."""
 
 
 @dataclass(frozen=True)
 class Paused:
-    """The speech since `start` may be over: since `last_voiced` there was so much silence as one or several marks say.
-
-    voiced_ms: how much of it was voiced. marks: those that the silence has reached just now, milliseconds. late: in so
-    many of the last voiced frames the sound was gone already; 0 where that is not known.
-    """
+    """The speech may be over: the silence after it has reached one of the segmenter's marks, or several."""
 
     start: int
+    """The frame in which the speech began."""
+
     last_voiced: int
+    """Its last voiced frame."""
+
     voiced_ms: float
+    """How much of it was voiced."""
+
     marks: frozenset[float]
+    """The marks that the silence has reached just now, milliseconds."""
+
     late: int = 0
+    """In so many of the last voiced frames the sound was gone already; 0 where that is not known."""
 
 
 @dataclass(frozen=True)
 class Resumed:
-    """After a `Paused` the speech goes on."""
+    """The speech goes on after a `Paused`."""
 
 
 @dataclass(frozen=True)
 class Stopped:
-    """The speech since `start` is over; `last_voiced` was its last voiced frame, `voiced_ms` all that was voiced.
-
-    late: see `Paused`.
-    """
+    """The speech is over."""
 
     start: int
+    """The frame in which it began."""
+
     last_voiced: int
+    """Its last voiced frame."""
+
     voiced_ms: float
+    """How much of it was voiced."""
+
     late: int = 0
+    """See `Paused`."""
 
 
 SpeechEvent: TypeAlias = Onset | Dismissed | Started | Split | Paused | Resumed | Stopped
 
 
 class Segmenter:
-    """Feeds on one probability a frame. All durations in milliseconds; max_speech_ms may be infinite.
+    """Takes one voice probability a frame. All durations in milliseconds; max_speech_ms may be infinite.
 
-    marks: lengths of silence at which `Paused` is given out, for each of those that the silence reaches.
+    marks: lengths of silence. `Paused` is given out for each that the silence reaches.
     """
 
     def __init__(
@@ -133,7 +147,7 @@ class Segmenter:
 
     @property
     def start(self) -> int | None:
-        """The frame where the speech now, sure or in doubt, began; after a split, where it was cut."""
+        """The frame where the present speech, sure or in doubt, began; after a split, where it was cut."""
         return self._start
 
     @property
@@ -148,25 +162,25 @@ class Segmenter:
 
     @property
     def voiced_ms(self) -> float:
-        """How much of the speech now was voiced."""
+        """How much of the present speech was voiced."""
         return self._voiced * self._frame_ms
 
     def wait_for(self, silence_ms: float) -> None:
-        """So much silence ends the speech, until it goes on; never less than `min_silence_ms`."""
+        """From now until the speech goes on, so much silence ends it; never less than `min_silence_ms`."""
         self._patience = max(self._min_silence, math.ceil(silence_ms / self._frame_ms))
 
     def forget(self) -> None:
-        """The speech now was none; what follows is another."""
+        """What was heard was no speech; what follows is judged on its own."""
         self._clear()
 
     def skip(self) -> None:
-        """A frame that nobody heard: speech that went on until it was none."""
+        """Pass over a frame that is not to be heard. Speech that went on until then is forgotten."""
         self._frame += 1
         self._quiet = 0
         self._clear()
 
     def feed(self, probability: float, quiet: bool = False) -> list[SpeechEvent]:
-        """The next frame's probability, and whether its level is that of silence: what it means, in order."""
+        """Take the next frame's probability, and whether its level is that of silence. Returns the events, in order."""
         frame, self._frame = self._frame, self._frame + 1
         self._quiet = self._quiet + 1 if quiet else 0
         events: list[SpeechEvent] = []
@@ -181,7 +195,7 @@ class Segmenter:
         return events
 
     def flush(self) -> list[SpeechEvent]:
-        """The input ends: so does speech. A start still in doubt was none."""
+        """The input ends, and with it the speech. An onset that is still in doubt was no speech."""
         if self._start is None:
             return []
         event: SpeechEvent = self._stopped(self._start) if self._sure else Dismissed()

@@ -1,4 +1,4 @@
-"""The audio of the turn that is being spoken: which of the stream's samples belong to it, without a seam or a repeat.
+"""The audio of the turn that is being spoken: which of the stream's samples belong to it. None is lost or used twice.
 
 Positions are sample numbers since the stream began, at its own rate. What is given out is float32 [n], mono, 16 kHz.
 """
@@ -34,7 +34,7 @@ class TurnAudio:
 
     @property
     def extending(self) -> bool:
-        """The speech now goes on with a turn of which something is taken."""
+        """The present speech goes on with a turn of which something stands in utterances or parts already."""
         return self._extending
 
     def next_frame(self) -> FloatAudio | None:
@@ -49,7 +49,7 @@ class TurnAudio:
         return -(self.timeline.end - self.judged) % self._frame
 
     def forget(self, speech_start: int | None) -> None:
-        """Drop what no turn can need any more. speech_start: the frame in which the speech now began."""
+        """Drop what no turn can need any more. speech_start: the frame in which the present speech began."""
         needed = self.judged if speech_start is None else speech_start * self._frame
         self.timeline.drop_before(needed - self.pad - self._gap)
 
@@ -65,15 +65,16 @@ class TurnAudio:
             self._first_voiced_at = None
 
     def so_far(self, speech: Paused | Stopped) -> FloatAudio:
-        """All that was said in this turn and is not ahead already."""
+        """All that was said in this turn since its last part."""
         return self._with_unanswered(speech.start, self._ends(speech)[0])
 
     def up_to_now(self, start: int) -> FloatAudio:
-        """The same of a speech that goes on; start: the frame in which it began."""
+        """The same, of speech that goes on. start: the frame in which it began."""
         return self._with_unanswered(start, self.judged)
 
     def last_voiced_at(self, speech: Paused | Stopped) -> float:
-        """When the speaker was last heard, which the network notices late: seconds on the conversation's clock."""
+        """When the speaker was last heard, seconds on the conversation's clock. That the network notices it late is
+        taken into account."""
         return self.timeline.time_of(self._ends(speech)[1] - speech.late * self._frame)
 
     def first_voiced_at(self, speech: Paused | Split | Stopped) -> float:
@@ -83,18 +84,18 @@ class TurnAudio:
         return self._first_voiced_at
 
     def take(self, speech: Stopped) -> FloatAudio:
-        """The same as `so_far`: from now on it is taken, and unanswered."""
+        """The same as `so_far`. It now stands in an utterance, which nobody has answered yet."""
         self._unanswered = self.so_far(speech)
         self._taken, self._spoken = self._ends(speech)
         return self._unanswered
 
     def seal(self) -> FloatAudio | None:
-        """What is unanswered goes ahead as a part of its own."""
+        """What was said before and is not answered becomes a part of its own. None: there is nothing."""
         audio, self._unanswered = self._unanswered, None
         return audio
 
     def split(self, speech: Split) -> FloatAudio:
-        """A part of a long speech, which goes ahead; the speech extends it."""
+        """The first part of a long speech; the rest of it extends the turn."""
         audio = self._cut(speech.start * self._frame, speech.end * self._frame)
         self.first_voiced_at(speech)  # what follows begins later
         self._taken = self._spoken = speech.end * self._frame
@@ -102,7 +103,7 @@ class TurnAudio:
         return audio
 
     def stt_samples(self, samples: int) -> int:
-        """So many samples of the stream in samples of what is given out."""
+        """A number of samples at the stream's rate, in samples at 16 kHz."""
         return samples * STT_RATE // self._rate
 
     def _with_unanswered(self, start: int, end: int) -> FloatAudio:

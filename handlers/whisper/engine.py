@@ -94,6 +94,10 @@ class WhisperEngine:
             self._decoder = self._greedy_decoder()
             self._transcribe(_silence(), always)  # so that the first utterance is not slower than the others
 
+    def new_memo(self) -> Draft:
+        """See `handlers.stt.STTEngine`."""
+        return Draft()
+
     def transcribe(self, audio: FloatAudio, live: Live, doubtful: bool = False, draft: Draft | None = None) -> str:
         """The words in float32 [n], 16 kHz, of up to 30 s; "" where there is no speech.
 

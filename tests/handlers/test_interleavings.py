@@ -11,7 +11,7 @@ from collections import defaultdict
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handlers.whisper.handler import WhisperSTTHandler
+from handlers.stt import STTHandler
 from tests.fakes import FakePosition
 from tests.handlers.vad.test_handler import frames
 from tests.handlers.vad.test_turn_taking import Speaker
@@ -32,7 +32,7 @@ class Whole:
         self.user = Speaker(self._judge if smart else None, speculative_silence_ms=speculative_silence_ms)
         self.world, self.turns = self.user.world, self.user.turns
         self.text = ""
-        self.stt = self.world.stage(WhisperSTTHandler, self)
+        self.stt = self.world.stage(STTHandler, self)
         self.utterances: list = []
         self.transcripts: list[Transcript] = []
         self.replies: dict[int, list[tuple[str, int]]] = {}  # attempt → blocks to be sent
@@ -41,8 +41,8 @@ class Whole:
         self.heard: dict[int, int] = defaultdict(int)  # attempt → blocks
         self.turn_of: dict[int, int] = {}
         self.ends: list = []
-        settle = self.turns._on_end
-        self.turns._on_end = lambda ended: (self.ends.append(ended), settle(ended))
+        settle = self.turns._machine._on_end
+        self.turns._machine._on_end = lambda ended: (self.ends.append(ended), settle(ended))
 
     def _judge(self, audio, stretch, live):
         from concurrent.futures import Future
@@ -50,7 +50,10 @@ class Whole:
         self.scores.append(Future())
         return self.scores[-1]
 
-    def transcribe(self, audio, live, doubtful=False, draft=None):
+    def new_memo(self):
+        return None
+
+    def transcribe(self, audio, live, over_reply, memo):
         return self.text
 
     # --- steps
@@ -96,7 +99,7 @@ class Whole:
         for attempt, blocks in list(self.replies.items()):
             if not self.turns.live(attempt):
                 del self.replies[attempt]
-            elif self.turns._may_play(attempt):
+            elif self.turns.may_play(attempt):
                 self._send(attempt, blocks)
 
     def _send(self, attempt: int, blocks: list[tuple[str, int]]) -> None:

@@ -1,1 +1,1 @@
-"""What one conversation consists of: messages, queues, records, transcript."""
+"""What one conversation consists of: messages, queues, dialogue policy, records, transcript."""

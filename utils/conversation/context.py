@@ -7,20 +7,28 @@ from dataclasses import dataclass, field
 
 from utils.conversation.records import TurnRecords
 from utils.turns.chat import Chat
-from utils.turns.hearing_ahead import HearingAhead
+from utils.turns.interim import InterimResults
 from utils.turns.turns import Turns
 
 
 @dataclass(frozen=True)
 class Context:
-    """One conversation's shared state.
-
-    clock: seconds, monotonic. hang_up(reason): ends the conversation, from any thread, without waiting for it.
-    """
+    """One conversation's shared state. Everything in it may be used from any thread."""
 
     turns: Turns
+    """The attempts at answering, and whether each is still wanted."""
+
     records: TurnRecords
+    """What happened in each turn, and when."""
+
     chat: Chat
+    """The history that the language model reads."""
+
     clock: Callable[[], float]
+    """Seconds, monotonic."""
+
     hang_up: Callable[[str], None]
-    ahead: HearingAhead = field(default_factory=HearingAhead)
+    """hang_up(reason) ends the conversation without waiting for it."""
+
+    interim: InterimResults = field(default_factory=InterimResults)
+    """Which transcriptions of unfinished speech are wanted."""

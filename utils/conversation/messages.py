@@ -1,11 +1,12 @@
-"""The typed messages that the queues between stages carry, and nothing else travels there.
+"""The typed messages that the queues between stages carry. Nothing else travels there.
 
-    receiver ─ InputAudio, InputGap, InputEnded ─▶ VAD ─ SpeechStarted, SpeechSoFar, SpeechPart, Utterance ─▶ STT
-             ─ SpeechStarted, WordsSoFar, Transcript ─▶ LM ─ Sentence, ReplyEnd ─▶ TTS ─ ReplyAudio, ReplyEnd ─▶ sender
+    receiver ─ InputAudio, InputGap, InputEnded ─▶ VAD ─ SpeechStarted, InterimAudio, SpeechPart, Utterance ─▶ STT
+             ─ SpeechStarted, InterimTranscript, Transcript ─▶ LM ─ Sentence, ReplyEnd ─▶ TTS
+             ─ ReplyAudio, ReplyEnd ─▶ sender
 
-A stage passes on unchanged, in order, every message it does not handle itself (`InputEnded`, `ReplyEnd`). Every
-message that belongs to a reply carries its `attempt`; whether that attempt is still wanted is asked of
-`utils.turns.turns.Turns`, never guessed from a queue.
+A stage passes on every message that it does not handle itself, unchanged and in order (`InputEnded`, `ReplyEnd`).
+Every message that belongs to a reply carries the number of its attempt. Whether that attempt is still wanted, only
+`utils.turns.turns.Turns` says.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from utils.audio.samples import FloatAudio, PcmAudio
 
 @dataclass(frozen=True)
 class ConversationStarted:
-    """Starts a source: the receiver begins to read from its socket."""
+    """The conversation begins: the receiver starts to read from its socket."""
 
 
 @dataclass(frozen=True)
@@ -33,59 +34,65 @@ class InputEnded:
 
 @dataclass(frozen=True, eq=False)
 class InputAudio:
-    """What the microphone heard. samples: float32 [n], mono, -1..1, at the input rate.
-
-    received_at: seconds on the conversation's clock when the last of these samples arrived.
-    """
+    """What the microphone heard."""
 
     samples: FloatAudio
+    """float32 [n], mono, -1..1, at the input rate."""
+
     received_at: float
+    """When the last of these samples arrived: seconds on the conversation's clock."""
 
 
 @dataclass(frozen=True)
 class InputGap:
-    """Nothing has arrived for a while: at `until` (seconds on the conversation's clock) there was still nothing."""
+    """No audio has arrived for a while."""
 
     until: float
+    """Until then there was none: seconds on the conversation's clock."""
 
 
 @dataclass(frozen=True)
 class SpeechStarted:
-    """The user has begun to speak: what can be made ready before the words are known, is."""
+    """The user has begun to speak. The language model can read the history while the words are still unknown."""
 
     turn: int
+    """The turn that begins."""
 
 
 @dataclass(frozen=True, eq=False)
-class SpeechSoFar:
-    """The beginning of what may become an `Utterance`, to be transcribed ahead. It belongs to no attempt.
-
-    number: of `utils.turns.hearing_ahead.HearingAhead`, which says whether it is still wanted.
-    audio: float32 [n], mono, 16 kHz.
-    """
+class InterimAudio:
+    """The turn's audio up to now, to be transcribed while the user still speaks. It belongs to no attempt."""
 
     number: int
+    """The request's number. `utils.turns.interim.InterimResults` knows whether it is still wanted."""
+
     turn: int
+    """The turn that the user is speaking."""
+
     audio: FloatAudio
+    """float32 [n], mono, 16 kHz: since the last `SpeechPart` of this turn."""
 
 
 @dataclass(frozen=True, eq=False)
 class SpeechPart:
-    """An early part of a long turn. It belongs to no attempt, for the user's words never go stale.
-
-    audio: float32 [n], mono, 16 kHz.
-    """
+    """A finished part of a turn that has become long. It belongs to no attempt: the user's words never go stale."""
 
     turn: int
+    """The turn that the user is speaking."""
+
     audio: FloatAudio
+    """float32 [n], mono, 16 kHz."""
 
 
 @dataclass(frozen=True, eq=False)
 class Utterance:
-    """What the user said since the last `SpeechPart` of this turn, up to the end of the turn."""
+    """What the user said since the last `SpeechPart` of this turn. An attempt at answering the turn begins with it."""
 
     attempt: int
+    """The attempt that begins."""
+
     turn: int
+    """The turn that it answers."""
 
     audio: FloatAudio
     """float32 [n], mono, 16 kHz."""
@@ -93,72 +100,96 @@ class Utterance:
     last_voiced_at: float
     """When the voice was last heard (`handlers/vad/turn_audio.py`): seconds on the conversation's clock."""
 
-    early: bool = False
-    """The turn is not over yet, and this may prove not to have been its end."""
+    speculative: bool = False
+    """The attempt begins in a pause, before it is known that the turn is over."""
 
     first_voiced_at: float | None = None
     """Where the turn's first voiced frame begins: seconds on the same clock."""
 
-    so_far: int | None = None
-    """The number of the `SpeechSoFar` after which all was quiet, so that it has the same words; None: there is none."""
+    interim: int | None = None
+    """The number of the `InterimAudio` that has the same words, for all was quiet after it. None: there is none."""
 
 
 @dataclass(frozen=True)
-class WordsSoFar:
-    """The words of the turn up to a `SpeechSoFar`, never empty: what they have in common with its transcript is read
-    ahead. number: the `SpeechSoFar`'s."""
+class InterimTranscript:
+    """The words of the turn up to an `InterimAudio`, which may prove to be all of them. The language model reads them
+    ahead."""
 
     number: int
+    """The number of the `InterimAudio`."""
+
     turn: int
+    """The turn that the user is speaking."""
+
     text: str
+    """All words of the turn so far; never empty."""
 
 
 @dataclass(frozen=True)
 class Transcript:
-    """The words of the whole turn, never empty."""
+    """The words of the whole turn."""
 
     attempt: int
+    """The attempt that answers them."""
+
     turn: int
+    """The turn whose words they are."""
+
     text: str
+    """Never empty."""
 
 
 @dataclass(frozen=True)
 class Sentence:
-    """One sentence of the reply, or a piece of one. `text` is the LM's own text, white space included: joined, the
-    sentences are its whole reply. `spoken` is what a voice should read of it, and may be empty. goes_on: the next
-    message is more of this sentence."""
+    """One sentence of the reply, or a piece of one."""
 
     attempt: int
+    """The attempt whose reply it is."""
+
     text: str
+    """The language model's own text with its white space: all of them joined are the whole reply."""
+
     spoken: str
+    """What the voice should read of it; may be empty."""
+
     goes_on: bool = False
+    """The next message has more of this sentence."""
 
 
 @dataclass(frozen=True, eq=False)
 class ReplyAudio:
-    """Audio of the reply. samples: int16 [n], mono, 44.1 kHz, n may be 0.
-
-    text: the sentence (its `Sentence.text`) that begins with this audio; empty where a sentence goes on.
-    ends_sentence: this is the last audio of what `text` began. goes_on: its `Sentence.goes_on`.
-    """
+    """A block of the reply's audio."""
 
     attempt: int
+    """The attempt whose reply it is."""
+
     samples: PcmAudio
+    """int16 [n], mono, 44.1 kHz; n may be 0."""
+
     text: str
+    """The `Sentence.text` that begins with this audio; empty in the sentence's further blocks."""
+
     ends_sentence: bool
+    """This is the sentence's last block."""
+
     goes_on: bool = False
+    """The `Sentence.goes_on` of the sentence."""
 
 
 @dataclass(frozen=True)
 class ReplyEnd:
-    """The reply is complete, or (`failed`) a stage broke and nothing more of it will come."""
+    """No more of the reply follows."""
 
     attempt: int
+    """The attempt whose reply it is."""
+
     failed: bool = False
+    """A stage broke, so that the reply is incomplete."""
 
 
 ReplyMessage: TypeAlias = Utterance | Transcript | Sentence | ReplyAudio | ReplyEnd
-InputMessage: TypeAlias = InputEnded | InputAudio | InputGap | SpeechStarted | SpeechSoFar | WordsSoFar | SpeechPart
+SpeechMessage: TypeAlias = SpeechStarted | InterimAudio | InterimTranscript | SpeechPart
+InputMessage: TypeAlias = InputEnded | InputAudio | InputGap | SpeechMessage
 Message: TypeAlias = ConversationStarted | Shutdown | InputMessage | ReplyMessage
 
 

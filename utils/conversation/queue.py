@@ -1,6 +1,6 @@
-"""A bounded queue between two stages that knows which of its messages are still wanted.
+"""A bounded queue between two stages. It drops messages whose attempt is no longer wanted (stale messages).
 
-A full queue makes the stage before it wait (so nothing grows without bound), and that wait ends at once when the
+A full queue makes the stage before it wait, so that nothing grows without bound. That wait ends at once when the
 message goes stale or the conversation shuts down.
 """
 
@@ -14,7 +14,7 @@ from utils.conversation.messages import Message, Shutdown, attempt_of
 
 
 class StageQueue:
-    """First in, first out, at most `capacity` messages. live: whether an attempt is still wanted."""
+    """First in, first out, at most `capacity` messages. live(attempt): whether the attempt is still wanted."""
 
     def __init__(self, capacity: int, live: Callable[[int], bool]) -> None:
         self._capacity = capacity
@@ -45,13 +45,13 @@ class StageQueue:
             return message
 
     def drop_stale(self) -> None:
-        """Drop what is no longer wanted and wake whoever waits: to be called when an attempt has ended."""
+        """Drop messages that are no longer wanted, and wake whoever waits. To be called when an attempt has ended."""
         with self._changed:
             self._messages = deque(message for message in self._messages if not self._stale(message))
             self._changed.notify_all()
 
     def shut_down(self) -> None:
-        """Drop everything; from now on there is only `Shutdown`."""
+        """Drop everything; from now on `get` returns `Shutdown`."""
         with self._changed:
             self._closed = True
             self._messages.clear()

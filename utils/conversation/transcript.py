@@ -13,7 +13,7 @@ logger = logging.getLogger(__name__)
 
 
 class TranscriptOutput:
-    """Writes whole lines. stream: None is the process's stdout, looked up at each line."""
+    """Writes whole lines, from any thread. stream: None is the process's stdout, looked up at each line."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream
@@ -21,15 +21,15 @@ class TranscriptOutput:
         self._broken = False
 
     def user(self, text: str) -> None:
-        """What was heard, once a turn."""
+        """Show what the user said; called once a turn."""
         self._line(f"USER: {one_line(text)}")
 
     def assistant(self, text: str) -> None:
-        """What is answered, once a sentence, whole even where it is spoken in pieces."""
+        """Show a sentence of the reply; it is whole, even where it is spoken in pieces."""
         self._line(f"ASSISTANT: {one_line(text)}")
 
     def latency(self, line: str) -> None:
-        """A turn's latency line."""
+        """Show a turn's latency line."""
         self._line(line)
 
     def _line(self, line: str) -> None:

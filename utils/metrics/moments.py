@@ -75,7 +75,7 @@ class TimedRecord(Protocol):
     last_voiced_at: float
     """The end of the last voiced frame of the turn."""
 
-    early_begins: list[float]
+    speculative_begins: list[float]
     """The begin of each attempt that began before the turn was over, in any order."""
 
     begun_at: float
@@ -116,7 +116,7 @@ def moments(record: TimedRecord, ended: Ended, beginning: Beginning) -> Moments:
         conversation_at=round(beginning.unix, 3),
         spoke_from=perhaps(record.first_voiced_at),
         spoke_until=since(record.last_voiced_at),
-        begun_early=tuple(map(since, sorted(record.early_begins))),
+        begun_early=tuple(map(since, sorted(record.speculative_begins))),
         begun=since(record.begun_at),
         committed=since(record.committed_at),
         transcript=perhaps(record.transcript_at),

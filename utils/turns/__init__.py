@@ -1,1 +1,1 @@
-"""Turn-taking without threads or sockets: attempts, turns, chat, interruptions."""
+"""Turn-taking: attempts, turns, interim results, chat, interruptions. No threads of its own, no sockets."""

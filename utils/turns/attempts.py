@@ -1,4 +1,4 @@
-"""What an attempt at answering is: its states, how it can end, and what new speech means for it. See `turns.py`."""
+"""What an attempt at answering is: its states, how it can end, and what new speech means for it. See `machine.py`."""
 
 from __future__ import annotations
 
@@ -13,11 +13,22 @@ class State(enum.Enum):
     """The state of an attempt."""
 
     PREPARING = "preparing"
+    """The reply is being made, and it is not known yet that it may be heard."""
+
     COMMITTED = "committed"
+    """The turn is over: the reply may be heard as soon as there is audio."""
+
     PLAYING = "playing"
+    """The listener hears the reply."""
+
     HELD = "held"
+    """The reply is silent while it is found out what a sound of the user was."""
+
     DONE = "done"
+    """The reply was sent to its end."""
+
     CANCELLED = "cancelled"
+    """The reply is not wanted any more."""
 
 
 LIVE = frozenset({State.PREPARING, State.COMMITTED, State.PLAYING, State.HELD})
@@ -35,44 +46,73 @@ class Speech(enum.Enum):
 
 @dataclass(frozen=True)
 class Ended:
-    """How an attempt ended.
-
-    heard: the listener heard some of it. superseded: its words live on in the next attempt. false_interruptions: how
-    often it was held and went on. continues_in: the older attempt that goes on in its place, for it answers the same.
-    holds: (from, to) of each time it was held, seconds on the clock; the last one may have lasted until its end.
-    """
+    """How an attempt ended."""
 
     attempt: int
+    """Its number."""
+
     turn: int
+    """The turn that it answered."""
+
     state: State
+    """DONE or CANCELLED."""
+
     heard: bool
+    """The listener heard some of its reply."""
+
     superseded: bool
+    """Another attempt answers its words."""
+
     false_interruptions: int = 0
+    """How often its reply was held and went on."""
+
     continues_in: int | None = None
+    """The older attempt that goes on in its place, for it answers the same words."""
+
     holds: tuple[tuple[float, float], ...] = ()
+    """(from, to) of each time its reply was held, seconds on the clock; the last hold may have lasted until its end."""
 
 
 @dataclass
 class Attempt:
-    """One try at answering a turn, as `Turns` keeps it."""
+    """One try at answering a turn, as `TurnMachine` keeps it."""
 
     number: int
+    """Counts the conversation's attempts, from 1."""
+
     turn: int
+    """The turn that it answers."""
+
     state: State
+    """Where it stands."""
+
     heard: bool = False
-    doubtful: bool = False  # it began over a reply, and whether anything was said is not known yet
-    understood: bool = False  # the words it answers are known
-    spared: bool = False  # new speech may hold no words: it goes on, but is not heard until the next one has revised it
-    revises: Attempt | None = None  # an older attempt at the beginning of the same turn; perhaps that was all of it
-    over: bool = False  # the turn is over; a doubtful attempt is committed when its words are known
+    """The listener has heard some of its reply."""
+
+    doubtful: bool = False
+    """It began over a reply, and it is not known yet whether anything was said."""
+
+    understood: bool = False
+    """The words that it answers are known."""
+
+    turn_over: bool = False
+    """Its turn is over. While it is doubtful, its commit waits for its words."""
+
     false_interruptions: int = 0
-    playing_since: float = float("-inf")  # clock: since the last hold
-    plays_until: float = float("-inf")  # clock: what was sent of it is heard until then
-    holds: list[tuple[float, float]] = field(default_factory=list)  # clock: (from, to), those that are over
+    """How often its reply was held and went on."""
+
+    playing_since: float = float("-inf")
+    """Since when it is in its present state, playing or held: seconds on the clock."""
+
+    plays_until: float = float("-inf")
+    """Until then the listener hears what was sent of it: seconds on the clock."""
+
+    holds: list[tuple[float, float]] = field(default_factory=list)
+    """(from, to) of the holds that are over: seconds on the clock."""
 
 
 class AttemptTable:
-    """The attempts of one conversation, by number. Not locked: `Turns` does that; `find` alone is safe without."""
+    """The attempts of one conversation, by number. Only `find` is safe without the lock of `Turns`."""
 
     def __init__(self) -> None:
         self._by_number: dict[int, Attempt] = {}
@@ -90,7 +130,7 @@ class AttemptTable:
         return self._by_number.get(number)
 
     def find_in(self, number: int, *states: State) -> Attempt | None:
-        """The same, where it is in one of these states."""
+        """The same, where it is in one of these states; else None."""
         found = self._by_number.get(number)
         return found if found is not None and found.state in states else None
 
@@ -103,7 +143,7 @@ class AttemptTable:
         return [attempt for attempt in self if attempt.state in UNHEARD]
 
     def add(self, attempt: Attempt) -> None:
-        """A new attempt; those that ended long ago are forgotten."""
+        """Add a new attempt, and forget those that ended long ago."""
         self._by_number[attempt.number] = attempt
         ended = [number for number, found in self._by_number.items() if found.state not in LIVE]
         for number in ended[:-KEPT_AFTER_END]:

@@ -18,24 +18,33 @@ CHARACTERS_A_SECOND = 15.0  # of English speech, for a sentence whose audio is n
 
 @dataclass(frozen=True)
 class SpokenSentence:
-    """A sentence of a reply. text: the model's own; samples: 44.1 kHz audio sent; complete: these are all of it."""
+    """A sentence of a reply, or a piece of one, whose audio was sent."""
 
     text: str
+    """The language model's own text."""
+
     samples: int
+    """How much audio of it was sent: samples, 44.1 kHz."""
+
     complete: bool
+    """That is all of its audio."""
 
 
 @dataclass(frozen=True)
 class _Pair:
     user: str
+    """What the user said."""
+
     reply: str
+    """What was heard of the answer; "" where nothing was."""
 
 
 class Chat:
-    """Keeps at most `size` pairs of user and assistant. All methods may be called from any thread.
+    """Keeps at most `size` pairs of what the user said and what was heard of the answer. All methods may be called from
+    any thread.
 
-    When there are more, the oldest go in blocks of a quarter: dropping one every turn would change the start of the
-    prompt every time, and with it lose the model's key/value cache.
+    When there are more, the oldest quarter goes at once. If one went every turn, the start of the prompt would change
+    every time, and the language model's key/value cache would be lost with it.
     """
 
     def __init__(
@@ -59,7 +68,10 @@ class Chat:
         return [*messages, {"role": self._user_role, "content": user_text}]
 
     def record(self, user_text: str, reply: str, interrupted: bool = False) -> None:
-        """Add what was said and what was heard of the answer; "" is an unanswered turn, whose words are kept."""
+        """Add what was said, and what was heard of the answer: "" where it was not answered.
+
+        interrupted: mark the answer as cut off, for the model to see.
+        """
         reply = reply.strip()
         if interrupted and reply:
             reply += CUT_OFF
@@ -78,7 +90,7 @@ class Chat:
 
 
 def join_same_role(messages: Sequence[ChatMessage]) -> list[ChatMessage]:
-    """Neighbours of one role as one message, for templates that refuse two in a row."""
+    """Join messages that follow each other in one role, for chat templates that refuse two in a row."""
     joined: list[ChatMessage] = []
     for message in messages:
         if joined and joined[-1]["role"] == message["role"]:
@@ -90,9 +102,9 @@ def join_same_role(messages: Sequence[ChatMessage]) -> list[ChatMessage]:
 
 
 def fold_system_into_user(messages: Sequence[ChatMessage]) -> list[ChatMessage]:
-    """The first message's text in front of the second's, for templates that refuse a system role (Gemma).
+    """Put the system prompt's text in front of the first user message, for templates that refuse a system role (Gemma).
 
-    Only where the first is no message of the second's role, that is, where there is a system prompt.
+    Without a system prompt the messages are unchanged.
     """
     if len(messages) < 2 or messages[0]["role"] in (messages[1]["role"], ASSISTANT) or messages[1]["role"] == ASSISTANT:
         return [dict(message) for message in messages]
@@ -129,7 +141,7 @@ def _estimated_samples(text: str) -> int:
 
 
 def _cut_at_word(text: str, fraction: float) -> str:
-    """So much of the text, no word cut in two; a text without spaces (Chinese) is cut at a character."""
+    """The first `fraction` of the text, cut at a word; a text without spaces (Chinese) is cut at a character."""
     end = int(len(text) * fraction)
     if end >= len(text):
         return text

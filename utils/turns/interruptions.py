@@ -1,14 +1,15 @@
-"""Whether what was said over a reply is meant to stop it, and whether what was said before was all of it.
+"""Compares words: whether they are a backchannel, an echo of the reply, or the same as other words.
 
-Listeners say "mm-hm" and "yeah" to show that they follow (backchannels: Yngve 1970), and hesitate aloud; neither asks
-for the floor. What the microphone hears of the assistant's own voice does not, either.
+A backchannel (Yngve 1970) is the "mm-hm" or "yeah" with which listeners show that they follow, and the "um" with which
+they hesitate. They do not mean to speak. An echo is what the microphone hears of the assistant's own voice.
+`utils.conversation.dialogue` decides what follows from that.
 """
 
 from __future__ import annotations
 
 import re
 
-# Of a few languages; what is missing here stops the reply, which is the lesser harm.
+# Of a few languages. A backchannel that is missing here stops the reply; a word too many would keep the user from it.
 BACKCHANNELS = frozenset(
     """
     ah aha ahem alright er erm exactly good great ha haha heh hm hmm hmmm huh i indeed interesting mhm mhmm mm mmm
@@ -20,11 +21,11 @@ BACKCHANNELS = frozenset(
     """.split()  # noqa: SIM905 - a list of a hundred quoted words is not easier to read
 )
 MOST_WORDS = 4  # "yeah, yeah, I see"
-LEAST_ECHO = 2  # words in a row of the reply that are surely the reply
+LEAST_ECHO = 2  # words in a row: a single word of the reply may well be the user's
 
 
 def is_backchannel(text: str) -> bool:
-    """Whether it is one of the small sounds and words of somebody who listens."""
+    """Whether it is one of the small sounds and words with which somebody listens."""
     said = _words(text)
     return 0 < len(said) <= MOST_WORDS and all(word in BACKCHANNELS for word in said)
 

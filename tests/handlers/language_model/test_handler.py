@@ -5,18 +5,16 @@ from __future__ import annotations
 import contextlib
 import threading
 
-import numpy as np
 import pytest
 import torch
 
-from handlers.language_model import handler as language_model
 from handlers.language_model.decoding import is_plain_greedy
 from handlers.language_model.engine import LanguageModelEngine
 from handlers.language_model.handler import LanguageModelHandler
 from handlers.language_model.steps import sampling_options
-from tests.fakes import RunningStage, Surroundings
+from tests.fakes import Surroundings
 from tests.lm_checkpoint import build_checkpoint
-from utils.conversation.messages import ReplyAudio, ReplyEnd, Sentence, SpeechStarted, Transcript, WordsSoFar
+from utils.conversation.messages import InterimTranscript, ReplyEnd, Sentence, SpeechStarted, Transcript
 from utils.system.engine_thread import EngineThread
 
 OPTIONS = {
@@ -284,69 +282,12 @@ def test_words_are_read_before_they_are_known_to_be_all(exact_engine, words, fir
 def test_words_that_are_not_wanted_any_more_are_not_read(engine, forwards):
     world = Surroundings(chat=engine.new_chat())
     stage = world.stage(LanguageModelHandler, engine)
-    old, new = world.context.ahead.begin(), world.context.ahead.begin()
-    assert world.process(stage, [WordsSoFar(old, 1, FRANCE)]) == []
+    old, new = world.context.interim.begin(), world.context.interim.begin()
+    assert world.process(stage, [InterimTranscript(old, 1, FRANCE)]) == []
     engine._thread.call(lambda: None)
     assert forwards == []
-    assert world.process(stage, [WordsSoFar(new, 1, FRANCE)]) == []
+    assert world.process(stage, [InterimTranscript(new, 1, FRANCE)]) == []
     assert sum(forwards) == len(stage._session.tokens)
-
-
-class _Quick:
-    """An engine that makes so many sentences, in no time, and goes on with the second when it may."""
-
-    def __init__(self, sentences: int) -> None:
-        self.sentences = sentences
-        self.go_on = threading.Event()
-        self.thread = EngineThread("quick")
-
-    def new_session(self):
-        return None
-
-    def stream(self, session, chat, text, live):
-        def produce(emit, wanted):
-            for number in range(self.sentences):
-                emit("That is so. And ")
-                if number == 0:
-                    assert self.go_on.wait(30)
-                if not wanted():
-                    return
-
-        return self.thread.stream(produce, live)
-
-
-def put_transcript(world: Surroundings, stage: RunningStage) -> int:
-    transcript = Transcript(world.transcribed(), 1, FRANCE)
-    world.records.observe(transcript)
-    stage.inbox.put(transcript)
-    return transcript.attempt
-
-
-def test_the_model_rests_until_the_first_piece_is_heard(monkeypatch):
-    world, engine = Surroundings(), _Quick(20)
-    monkeypatch.setattr(language_model, "LONGEST_REST_S", 60.0)
-    with RunningStage(world, LanguageModelHandler, engine) as stage:
-        attempt = put_transcript(world, stage)
-        first = stage.outbox.get()
-        engine.go_on.set()
-        assert not world.records.wait_for_voice(attempt, 0.0)
-        assert len(stage.outbox) == 0
-        world.records.observe(ReplyAudio(attempt, np.zeros(1, dtype=np.int16), first.text, False))
-        pieces = 1
-        while isinstance(stage.outbox.get(), Sentence):
-            pieces += 1
-    assert pieces > 20
-    assert engine.thread.close(30)
-
-
-def test_a_voice_that_never_begins_is_not_waited_for():
-    world, engine = Surroundings(), _Quick(3)
-    engine.go_on.set()
-    with RunningStage(world, LanguageModelHandler, engine) as stage:
-        put_transcript(world, stage)
-        while not isinstance(stage.outbox.get(), ReplyEnd):
-            pass
-    assert engine.thread.close(30)
 
 
 def test_reading_ahead_stops_and_keeps_what_it_has_read(engine, forwards):

@@ -166,9 +166,9 @@ def test_a_doubtful_sound_holds_the_reply_back_until_it_is_known():
     vad = Vad(Scripted())
     (first,) = utterances(vad.hear(frames(*PAUSE, *SPEECH, *PAUSE)))
     vad.hear(frames(0.9))
-    assert not vad.world.turns._may_play(first.attempt)
+    assert not vad.world.turns.may_play(first.attempt)
     vad.hear(frames(*PAUSE))
-    assert vad.world.turns._may_play(first.attempt)
+    assert vad.world.turns.may_play(first.attempt)
 
 
 @pytest.mark.parametrize("longest_ms", [1_000.0, 3_000.0])

@@ -7,26 +7,25 @@ import pytest
 from handlers.vad.speculation import NEXT_ATTEMPT_MS, REMEMBERED, Speculation
 
 
-def account(gain_ms=180.0, stt_ms=0.0, right=0, wrong=0):
+def account(gain_ms=180.0, right=0, wrong=0):
     made = Speculation(gain_ms)
-    made.stt_took(stt_ms)
     for outcome in [True] * right + [False] * wrong:
-        made.was(outcome)
+        made.note(outcome)
     return made
 
 
 @pytest.mark.parametrize("gain_ms", [0.0, -10.0])
 def test_without_anything_to_gain_it_never_pays(gain_ms):
-    assert not account(gain_ms, right=8).pays()
+    assert not account(gain_ms, right=8).pays(0.0)
 
 
 def test_the_first_one_pays():
-    assert account().pays()
+    assert account().pays(0.0)
 
 
 @pytest.mark.parametrize("wrong", [1, 5, 50])
 def test_where_the_transcription_is_fast_it_pays_however_often_it_was_wrong(wrong):
-    assert account(stt_ms=NEXT_ATTEMPT_MS, wrong=wrong).pays()
+    assert account(wrong=wrong).pays(NEXT_ATTEMPT_MS)
 
 
 @pytest.mark.parametrize(
@@ -37,18 +36,12 @@ def test_where_the_transcription_is_fast_it_pays_however_often_it_was_wrong(wron
     ],
 )  # fmt: skip
 def test_a_slow_transcription_needs_good_hope(stt_ms, right, wrong, pays):
-    assert account(stt_ms=stt_ms, right=right, wrong=wrong).pays() == pays
+    assert account(right=right, wrong=wrong).pays(stt_ms) == pays
 
 
 def test_only_the_last_outcomes_count():
-    made = account(stt_ms=1_000, wrong=20)
-    assert not made.pays()
+    made = account(wrong=20)
+    assert not made.pays(1_000)
     for _ in range(REMEMBERED):
-        made.was(True)
-    assert made.pays()
-
-
-def test_an_attempt_without_a_transcription_says_nothing_of_its_time():
-    made = account(stt_ms=2_000, wrong=1)
-    made.stt_took(None)
-    assert not made.pays()
+        made.note(True)
+    assert made.pays(1_000)

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from handlers.vad.engine import JUDGE_MS
-from handlers.vad.handler import SURELY_INTERRUPTS_MS
 from tests.fakes import FakePosition
 from tests.handlers.vad.test_handler import Scripted, Vad, frames, utterances
+from utils.conversation.dialogue import SURELY_INTERRUPTS_MS
 from utils.conversation.messages import InputAudio, InputGap, SpeechPart
 from utils.turns.turns import State
 

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from handlers.sockets.sender import SocketSender
-from handlers.vad.handler import SURELY_MORE_MS
-from handlers.whisper.handler import WhisperSTTHandler
+from handlers.stt import STTHandler
 from tests.fakes import RunningStage, Surroundings
 from tests.fakes_transport import FakeTransport
 from tests.handlers.vad.test_handler import frames
 from tests.handlers.vad.test_turn_taking import SILENCE, SPEECH, Judge, Speaker, voiced
+from utils.conversation.dialogue import SURELY_MORE_MS
 from utils.conversation.messages import InputEnded, ReplyAudio, ReplyEnd, SpeechStarted, Transcript, Utterance
 from utils.turns.turns import State
 
@@ -33,7 +33,7 @@ def test_an_attempt_begins_in_the_first_pause_and_is_committed_when_the_turn_is_
     user = early_speaker()
     assert user.say(*SPEECH, 0.0) == []
     (early,) = user.say(0.0)
-    assert early.early
+    assert early.speculative
     assert voiced(early) == len(SPEECH)
     assert user.turns.state(early.attempt) is State.PREPARING
     assert user.say(*[0.0] * 5) == []
@@ -62,7 +62,7 @@ def test_it_waits_for_a_turn_that_does_not_sound_complete():
 def test_without_a_pause_that_is_shorter_than_the_silence_at_the_end_there_is_none(silence_ms):
     user = early_speaker(speculative_silence_ms=silence_ms)
     (utterance,) = user.say(*SPEECH, *SILENCE)
-    assert not utterance.early
+    assert not utterance.speculative
     assert user.turns.state(utterance.attempt) is State.COMMITTED
 
 
@@ -92,7 +92,7 @@ def test_a_breath_does_not_end_it():
     (second,) = user.say(*BREATH, *PAUSE)
     assert user.turns.live(first.attempt)
     assert voiced(second) == len(SPEECH) + len(BREATH)
-    assert user.turns.same(second.attempt)
+    assert user.turns.keep_spared(second.attempt)
     assert user.say(*SILENCE) == []
     assert user.turns.state(first.attempt) is State.COMMITTED
 
@@ -102,7 +102,7 @@ def test_a_sound_after_the_turn_and_before_the_answer_does_not_end_it():
     (first,) = user.say(*SPEECH, *SILENCE)
     user.turns.confirm(first.attempt)
     (second,) = user.say(*[0.9] * 5, *SILENCE)
-    assert user.turns.same(second.attempt)
+    assert user.turns.keep_spared(second.attempt)
     assert user.turns.live_attempts() == [first.attempt]
     assert user.turns.play(first.attempt)
     (third,) = user.say(*SPEECH, *SILENCE)  # over the reply
@@ -116,7 +116,7 @@ def test_where_nothing_was_understood_it_is_heard_again_with_the_whole_silence()
     user.turns.discard(first.attempt)
     (second,) = user.say(*SILENCE)
     assert voiced(second) == len(SPEECH)
-    assert not second.early
+    assert not second.speculative
     assert user.turns.state(second.attempt) is State.COMMITTED
 
 
@@ -136,8 +136,10 @@ def test_a_long_pause_has_one_attempt():
 
 def test_on_a_slow_machine_a_speaker_of_many_pauses_has_few():
     user = early_speaker()
-    user.world.records.stt_ms = lambda attempt: 2_000.0
-    begun = [len(user.say(*SPEECH, *PAUSE, 0.0)) for _ in range(6)]
+    begun = []
+    for _ in range(6):
+        begun.append(len(user.say(*SPEECH, *PAUSE, 0.0)))
+        user.world.context.interim.took(2_000.0)
     assert begun == [1, 0, 0, 0, 0, 0]
     (utterance,) = user.say(*SPEECH, *SILENCE)
     assert voiced(utterance) == 7 * len(SPEECH)
@@ -164,23 +166,26 @@ def test_the_end_of_the_input_commits_it():
 
 
 class Words:
-    """In place of Whisper: the next of these texts."""
+    """An STT engine that hears the next of these texts."""
 
     def __init__(self, *texts: str) -> None:
         self.texts = list(texts)
 
-    def transcribe(self, audio, live, doubtful=False, draft=None):
+    def new_memo(self):
+        return None
+
+    def transcribe(self, audio, live, over_reply, memo):
         return self.texts.pop(0)
 
 
 def revised(*texts: str):
     """Two early attempts at one turn, with a sound between them → (world, what STT gave out for each, numbers)."""
     world = Surroundings()
-    stage = world.stage(WhisperSTTHandler, Words(*texts))
+    stage = world.stage(STTHandler, Words(*texts))
     out, attempts = [], []
     for _ in texts:
         attempts.append(world.turns.begin())
-        utterance = Utterance(attempts[-1], 1, np.zeros(1, dtype=np.float32), world.clock(), early=True)
+        utterance = Utterance(attempts[-1], 1, np.zeros(1, dtype=np.float32), world.clock(), speculative=True)
         world.records.observe(utterance)
         made = world.process(stage, [utterance])
         for message in made:
@@ -250,7 +255,7 @@ def metrics_of(world: Surroundings, attempt: int):
 def test_the_attempts_of_a_turn_are_counted(texts, attempts):
     world, _, numbers = revised(*texts)
     world.turns.doubt(False)
-    world.turns._attempts.find(numbers[-1]).spared = False
+    world.turns._machine._spared = None
     (turn,) = metrics_of(world, numbers[-1])
     assert turn.speculative_attempts == attempts
     assert turn.speculation_hit
@@ -265,14 +270,14 @@ def test_the_attempts_of_a_turn_are_counted(texts, attempts):
 def test_the_silence_counts_from_the_last_sound_of_the_user():
     world = Surroundings()
     first = world.turns.begin()
-    world.records.observe(Utterance(first, 1, np.zeros(0, dtype=np.float32), world.clock(), early=True))
+    world.records.observe(Utterance(first, 1, np.zeros(0, dtype=np.float32), world.clock(), speculative=True))
     world.records.observe(Transcript(first, 1, "Hi."))
     world.turns.confirm(first)
     world.turns.user_speaks(words=False)
     world.clock.advance(0.5)
     second = world.turns.begin()
-    world.records.observe(Utterance(second, 1, np.zeros(0, dtype=np.float32), world.clock(), early=True))
-    assert world.turns.same(second)
+    world.records.observe(Utterance(second, 1, np.zeros(0, dtype=np.float32), world.clock(), speculative=True))
+    assert world.turns.keep_spared(second)
     world.clock.advance(0.25)
     (turn,) = metrics_of(world, second)
     assert (turn.commit_ms, turn.voice_to_voice_ms) == (250.0, 250.0)

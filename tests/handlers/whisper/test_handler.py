@@ -11,12 +11,8 @@ import numpy as np
 import pytest
 
 from handlers.whisper.engine import WhisperEngine
-from handlers.whisper.handler import WhisperSTTHandler
 from handlers.whisper.options import generation_options, is_multilingual
-from tests.fakes import Surroundings
-from utils.conversation.messages import SpeechPart, Transcript, Utterance
 from utils.system.engine_thread import EngineThread
-from utils.turns.turns import State
 
 OPTIONS = {
     "model_name": "bundled:whisper-tiny.en", "device": "cpu", "torch_dtype": "auto", "compile_mode": None,
@@ -173,71 +169,3 @@ def test_what_an_english_checkpoint_cannot_do_is_said(caplog):
         "--stt_gen_language has no effect",
         "--stt_gen_task has no effect",
     ]
-
-
-class Script:
-    """An engine whose transcripts are the audio's length in words."""
-
-    def transcribe(self, audio, live, doubtful=False, draft=None):
-        return " ".join(["word"] * len(audio))
-
-
-def test_the_parts_of_a_turn_are_joined():
-    world = Surroundings()
-    stage = world.stage(WhisperSTTHandler, Script())
-    attempt = world.transcribed()
-    messages = [SpeechPart(1, np.zeros(2)), SpeechPart(1, np.zeros(0)), Utterance(attempt, 1, np.zeros(1), 0.0)]
-    assert world.process(stage, messages) == [Transcript(attempt, 1, "word word word")]
-    world.turns.play(attempt)
-    world.turns.finish(attempt)
-    following = world.transcribed()
-    assert world.process(stage, [Utterance(following, 2, np.zeros(1), 0.0)]) == [Transcript(following, 2, "word")]
-
-
-def test_an_empty_transcript_is_no_turn():
-    world = Surroundings()
-    stage = world.stage(WhisperSTTHandler, Script())
-    attempt = world.transcribed()
-    assert world.process(stage, [Utterance(attempt, 1, np.zeros(0), 0.0)]) == []
-    assert not world.turns.live(attempt)
-    assert world.turns.next_turn() == 1
-    assert world.lines == []
-
-
-class Saying:
-    """An engine that hears what the test says, and notes whether it was asked to be sure."""
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self.doubtful: bool | None = None
-
-    def transcribe(self, audio, live, doubtful=False, draft=None):
-        self.doubtful = doubtful
-        return self.text
-
-
-@pytest.mark.parametrize(
-    ("text", "interrupts"),
-    [("Stop!", True), ("And then?", True), ("Mm-hm.", False), ("", False), ("capital of France", False)],
-)
-def test_what_is_said_over_a_reply_stops_it_or_does_not(text, interrupts):
-    world, engine = Surroundings(), Saying(text)
-    stage = world.stage(WhisperSTTHandler, engine)
-    reply = world.transcribed()
-    world.turns.play(reply)
-    world.records.sentence_starts(reply, "The capital of France is Paris.")
-    world.turns.user_speaks()
-    attempt = world.turns.begin()
-    world.turns.commit(attempt)
-    out = world.process(stage, [Utterance(attempt, 2, np.zeros(1), 0.0)])
-    assert engine.doubtful
-    assert out == ([Transcript(attempt, 2, text)] if interrupts else [])
-    assert world.turns.state(reply) is (State.CANCELLED if interrupts else State.PLAYING)
-    assert world.turns.live(attempt) == interrupts
-
-
-def test_the_same_in_silence_is_a_turn():
-    world, engine = Surroundings(), Saying("Mm-hm.")
-    attempt = world.transcribed()
-    assert len(world.process(world.stage(WhisperSTTHandler, engine), [Utterance(attempt, 1, np.zeros(1), 0.0)])) == 1
-    assert engine.doubtful is False

@@ -14,6 +14,8 @@ from utils.conversation.messages import (
     InputAudio,
     InputEnded,
     InputGap,
+    InterimAudio,
+    InterimTranscript,
     Message,
     ReplyAudio,
     ReplyEnd,
@@ -21,11 +23,9 @@ from utils.conversation.messages import (
     Sentence,
     Shutdown,
     SpeechPart,
-    SpeechSoFar,
     SpeechStarted,
     Transcript,
     Utterance,
-    WordsSoFar,
     attempt_of,
 )
 
@@ -36,7 +36,7 @@ OF_A_REPLY = [
 ]  # fmt: skip
 OF_NO_REPLY = [
     ConversationStarted(), Shutdown(), InputEnded(), InputAudio(FLOAT, 0.0), InputGap(0.0), SpeechStarted(1),
-    SpeechPart(1, FLOAT), SpeechSoFar(3, 1, FLOAT), WordsSoFar(3, 1, "Hi"),
+    SpeechPart(1, FLOAT), InterimAudio(3, 1, FLOAT), InterimTranscript(3, 1, "Hi"),
 ]  # fmt: skip
 
 

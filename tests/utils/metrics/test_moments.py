@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from tests.fakes import FakeClock, FakePosition
 from utils.conversation.messages import ReplyAudio, ReplyEnd, Sentence, Transcript, Utterance
-from utils.conversation.records import TurnRecords, _Record
+from utils.conversation.records import TurnRecords
 from utils.conversation.transcript import TranscriptOutput
+from utils.conversation.turn_record import TurnRecord
 from utils.metrics.figures import TurnMetrics
 from utils.metrics.moments import Beginning, moments
 from utils.turns.attempts import Ended, State
@@ -54,12 +55,12 @@ class Talk:
         self.clock.now = STARTED + second
         return self.clock.now
 
-    def begin(self, second: float, spoke: tuple[float, float], early: bool = False) -> int:
+    def begin(self, second: float, spoke: tuple[float, float], speculative: bool = False) -> int:
         """An attempt begun then, about what was said from … to …"""
         self.at(second)
         attempt = self.turns.begin()
         first, last = (STARTED + moment for moment in spoke)
-        self.records.observe(Utterance(attempt, self.turns.turn_of(attempt), SILENCE, last, early, first))
+        self.records.observe(Utterance(attempt, self.turns.turn_of(attempt), SILENCE, last, speculative, first))
         return attempt
 
     def understand(self, second: float, attempt: int, text: str = "Hello there.") -> None:
@@ -87,9 +88,9 @@ class Talk:
 
 def test_a_turn_with_a_pause_for_thought_and_a_cough_over_the_reply():
     talk, position = Talk(), FakePosition(44_100, ends=STARTED + 6.5)
-    talk.begin(2.0, (1.0, 1.95), early=True)
+    talk.begin(2.0, (1.0, 1.95), speculative=True)
     talk.turns.user_speaks()  # goes on, surely
-    attempt = talk.begin(3.0, (1.0, 2.9), early=True)
+    attempt = talk.begin(3.0, (1.0, 2.9), speculative=True)
     talk.understand(3.2, attempt)
     talk.over(3.3, attempt)
     talk.speak(3.5, attempt, position)
@@ -143,11 +144,11 @@ def test_a_client_that_hangs_up_in_mid_reply_leaves_no_hold():
 
 def test_a_younger_attempt_that_says_the_same_is_an_early_begin_of_the_older_one():
     talk = Talk()
-    older = talk.begin(2.0, (1.0, 1.9), early=True)
+    older = talk.begin(2.0, (1.0, 1.9), speculative=True)
     talk.understand(2.2, older)
     talk.turns.user_speaks(words=False)
-    younger = talk.begin(2.6, (1.0, 2.5), early=True)
-    assert talk.turns.same(younger)
+    younger = talk.begin(2.6, (1.0, 2.5), speculative=True)
+    assert talk.turns.keep_spared(younger)
     talk.over(2.9, older)
     talk.speak(3.0, older, FakePosition(ends=STARTED + 4.0))
     talk.turns.finish(older)
@@ -185,8 +186,8 @@ MOMENT = st.floats(0, 10_000)
 @given(began=st.floats(-1e5, 1e5), steps=st.lists(st.floats(0, 100), min_size=8, max_size=8), early=st.lists(MOMENT))
 def test_moments_keep_their_order_and_lie_after_the_beginning(began, steps, early):
     times = [began + passed for passed in itertools.accumulate(steps)]
-    record = _Record(times[1], times[2], times[3])
-    record.first_voiced_at, record.early_begins = times[0], [began + moment for moment in early]
+    record = TurnRecord(times[1], times[2], times[3])
+    record.first_voiced_at, record.speculative_begins = times[0], [began + moment for moment in early]
     record.transcript_at, record.first_sentence_at, record.first_audio_at, record.first_byte_at = times[4:]
     ended = Ended(1, 1, State.DONE, heard=True, superseded=False, holds=((times[7], times[7] + 1),))
     found = moments(record, ended, Beginning(began, UNIX))

@@ -326,7 +326,7 @@ def test_the_past_is_forgotten():
     turns = Turns()
     for _ in range(1000):
         turns.finish(playing(turns))
-    assert len(turns._attempts) < 50
+    assert len(turns._machine.attempts) < 50
 
 
 # --- speech that may hold no words
@@ -347,7 +347,7 @@ def test_an_attempt_goes_on_when_the_user_says_no_more(running):
     turns, older, ended = running
     younger = turns.begin()
     assert turns.live_attempts() == [older, younger]
-    assert turns.same(younger)
+    assert turns.keep_spared(younger)
     assert ended == [Ended(younger, 1, State.CANCELLED, False, True, 0, continues_in=older)]
     assert turns.number_of(younger) == older
     assert turns.commit(younger)
@@ -360,7 +360,7 @@ def test_the_turn_may_be_over_before_it_is_known_that_there_were_no_more_words(r
     younger = turns.begin()
     turns.commit(younger)
     assert turns.state(older) is State.PREPARING
-    assert turns.same(younger)
+    assert turns.keep_spared(younger)
     assert turns.play(older)
 
 
@@ -369,7 +369,7 @@ def test_an_attempt_is_over_when_there_were_more_words(running):
     younger = turns.begin()
     assert turns.confirm(younger)
     assert ended == [Ended(older, 1, State.CANCELLED, False, True)]
-    assert not turns.same(younger)
+    assert not turns.keep_spared(younger)
     turns.commit(younger)
     assert turns.play(younger)
 
@@ -395,7 +395,7 @@ def test_a_third_attempt_revises_the_first(running):
     third = turns.begin()
     assert turns.live_attempts() == [first, third]
     assert not turns.live(second)
-    assert turns.same(third)
+    assert turns.keep_spared(third)
 
 
 def test_a_committed_attempt_is_not_heard_while_another_revises_it():
@@ -405,9 +405,9 @@ def test_a_committed_attempt_is_not_heard_while_another_revises_it():
     turns.commit(older)
     turns.user_speaks(words=False)
     younger = turns.begin()
-    assert not turns._may_play(older)
-    turns.same(younger)
-    assert turns._may_play(older)
+    assert not turns.may_play(older)
+    turns.keep_spared(younger)
+    assert turns.may_play(older)
     assert turns.commit(younger)  # it answers to this number too
     assert turns.turn_of(younger) == 1
 
@@ -473,7 +473,7 @@ class AnyOrder(RuleBasedStateMachine):
     @rule(index=st.integers(0, 5))
     def same(self, index: int) -> None:
         attempt, live = self.pick(-index), self.turns.live_attempts()
-        if self.turns.same(attempt):
+        if self.turns.keep_spared(attempt):
             assert self.turns.number_of(attempt) in live
             assert self.turns.number_of(attempt) < attempt
             assert self.turns.state(attempt) in UNHEARD
@@ -484,7 +484,7 @@ class AnyOrder(RuleBasedStateMachine):
     def play(self, index: int) -> None:
         attempt = self.pick(-index)
         state = self.turns.state(attempt)
-        if state in LIVE and not self.turns._may_play(attempt):
+        if state in LIVE and not self.turns.may_play(attempt):
             return  # it would wait
         assert not (state is State.COMMITTED and self.in_doubt)
         assert self.turns.play(attempt) == (state in (State.COMMITTED, State.PLAYING))
@@ -504,7 +504,7 @@ class AnyOrder(RuleBasedStateMachine):
         assert (speech is Speech.NEW_TURN) == (not states)
         live = self.turns.live_attempts()
         assert all(self.turns.state(attempt) is State.HELD or not words for attempt in live)
-        assert not any(self.turns._may_play(attempt) for attempt in live)
+        assert not any(self.turns.may_play(attempt) for attempt in live)
         assert self.turns.next_turn() == turn
 
     @rule()
@@ -525,7 +525,7 @@ class AnyOrder(RuleBasedStateMachine):
         assert sum(state in HEARD for state in states) <= 1
         assert sum(state in UNHEARD for state in states) <= 2
         for older in [attempt for attempt in self.turns.live_attempts() if self.turns.state(attempt) in UNHEARD][:-1]:
-            assert not self.turns._may_play(older)
+            assert not self.turns.may_play(older)
 
     @invariant()
     def ends_are_told_once_and_final(self) -> None:

@@ -84,8 +84,8 @@ class History(RuleBasedStateMachine):
         if attempt is None:
             return
         was_committed = self.turns.state(attempt) is State.COMMITTED
-        found = self.turns._attempts.find(attempt)
-        goes_on = act == "discard" and not (found.over or found.doubtful)
+        found = self.turns._machine.attempts.find(attempt)
+        goes_on = act == "discard" and not (found.turn_over or found.doubtful)
         assert getattr(self.turns, act)(attempt)
         assert self.ended[-1].attempt == attempt
         assert self.ended[-1].superseded == goes_on

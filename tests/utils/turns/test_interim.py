@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from utils.turns.hearing_ahead import EVERY_MS, LONGEST_MS, HearingAhead, Moments
+from utils.turns.interim import EVERY_MS, LONGEST_MS, InterimResults, InterimTiming
 
 FRAME_MS = 32.0
 
 
 def test_only_the_newest_is_wanted():
-    ahead = HearingAhead()
+    ahead = InterimResults()
     first = ahead.begin()
     assert ahead.wanted(first)
     second = ahead.begin()
@@ -21,7 +21,7 @@ def test_only_the_newest_is_wanted():
 
 
 def test_no_number_is_used_twice():
-    ahead = HearingAhead()
+    ahead = InterimResults()
     assert not ahead.wanted(0)
     assert len({ahead.begin() for _ in range(100)}) == 100
 
@@ -37,14 +37,14 @@ def test_no_number_is_used_twice():
     ],
 )
 def test_a_machine_that_is_too_slow_makes_none(took, pays):
-    ahead = HearingAhead()
+    ahead = InterimResults()
     for milliseconds in took:
         ahead.took(milliseconds)
     assert ahead.pays() is pays
 
 
 def test_a_slow_moment_is_forgotten():
-    ahead = HearingAhead()
+    ahead = InterimResults()
     for milliseconds in [9_000.0] * 5 + [100.0] * 3:
         ahead.took(milliseconds)
     assert ahead.pays()
@@ -52,14 +52,14 @@ def test_a_slow_moment_is_forgotten():
 
 @pytest.mark.parametrize(("took", "every"), [(0, EVERY_MS), (100, EVERY_MS), (400, 1_600)])
 def test_they_take_a_quarter_of_the_time_at_most(took, every):
-    ahead = HearingAhead()
+    ahead = InterimResults()
     ahead.took(took)
     assert ahead.every_ms() == every
 
 
 def moments(quiet: str, speaking: str = "") -> str:
     """quiet: q or . a frame; speaking: s or . a frame, all of them where it is empty → ! where it is a moment."""
-    made = Moments(FRAME_MS)
+    made = InterimTiming(FRAME_MS)
     frames = zip(quiet, speaking or "s" * len(quiet), strict=True)
     return "".join("!" if made.feed(q == "q", s == "s") else "." for q, s in frames)
 

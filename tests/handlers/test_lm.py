@@ -1,0 +1,137 @@
+"""What every LM stage does, with a backend of three lines and an engine that says what a test wants."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+
+from handlers import lm
+from handlers.lm import LMHandler
+from tests.fakes import RunningStage, Surroundings
+from utils.conversation.messages import (
+    InterimTranscript,
+    ReplyAudio,
+    ReplyEnd,
+    Sentence,
+    SpeechStarted,
+    Transcript,
+)
+from utils.turns.chat import Chat
+
+WORDS = "What is the capital of France?"
+
+
+class Engine:
+    """Says these pieces, each when `go_on` is set, and notes what it was given to read ahead."""
+
+    def __init__(self, *pieces: str) -> None:
+        self.pieces = pieces
+        self.go_on = threading.Event()
+        self.go_on.set()
+        self.read: list[str | None] = []
+        self.sessions = 0
+
+    def new_chat(self):
+        return Chat(2)
+
+    def new_session(self):
+        self.sessions += 1
+        return self.sessions
+
+    def prefill(self, session, chat, live, words=None):
+        if live():
+            self.read.append(words)
+
+    def stream(self, session, chat, user_text, live):
+        for number, piece in enumerate(self.pieces):
+            if number and not live():
+                return
+            yield piece
+            assert self.go_on.wait(30)
+
+
+class SecondLMHandler(LMHandler):
+    """Another backend."""
+
+    engine_type = Engine
+
+
+def put_transcript(world: Surroundings, stage: RunningStage) -> int:
+    transcript = Transcript(world.transcribed(), 1, WORDS)
+    world.records.observe(transcript)
+    stage.inbox.put(transcript)
+    return transcript.attempt
+
+
+def test_a_reply_is_its_sentences_and_an_end():
+    world = Surroundings()
+    stage = world.stage(SecondLMHandler, Engine("The capital", " is Paris. It", " is old."))
+    attempt = world.transcribed()
+    *sentences, end = world.process(stage, [Transcript(attempt, 1, WORDS)])
+    assert end == ReplyEnd(attempt)
+    assert "".join(sentence.text for sentence in sentences) == "The capital is Paris. It is old."
+    assert {type(sentence) for sentence in sentences} == {Sentence}
+
+
+def test_a_reply_without_text_is_only_an_end():
+    world = Surroundings()
+    attempt = world.transcribed()
+    stage = world.stage(SecondLMHandler, Engine())
+    assert world.process(stage, [Transcript(attempt, 1, WORDS)]) == [ReplyEnd(attempt)]
+
+
+def test_while_the_user_speaks_the_history_is_read_and_then_the_words():
+    world, engine = Surroundings(), Engine()
+    stage = world.stage(SecondLMHandler, engine)
+    number = world.context.interim.begin()
+    assert world.process(stage, [SpeechStarted(1), InterimTranscript(number, 1, WORDS)]) == []
+    assert engine.read == [None, WORDS]
+
+
+def test_words_that_are_not_wanted_any_more_are_not_read():
+    world, engine = Surroundings(), Engine()
+    stage = world.stage(SecondLMHandler, engine)
+    old, new = world.context.interim.begin(), world.context.interim.begin()
+    assert world.process(stage, [InterimTranscript(old, 1, "What"), InterimTranscript(new, 1, WORDS)]) == []
+    assert engine.read == [WORDS]
+
+
+def test_each_conversation_has_a_session_that_ends_with_it():
+    engine = Engine()
+    stages = [Surroundings().stage(SecondLMHandler, engine) for _ in range(2)]
+    assert [stage._session for stage in stages] == [1, 2]
+    stages[0].cleanup()
+    assert not hasattr(stages[0], "_session")
+
+
+@pytest.fixture
+def long_reply() -> Engine:
+    return Engine(*["That is so. And "] * 20)
+
+
+def test_the_model_rests_until_the_first_piece_is_heard(monkeypatch, long_reply):
+    world = Surroundings()
+    monkeypatch.setattr(lm, "LONGEST_REST_S", 60.0)
+    long_reply.go_on.clear()
+    with RunningStage(world, SecondLMHandler, long_reply) as stage:
+        attempt = put_transcript(world, stage)
+        first = stage.outbox.get()
+        long_reply.go_on.set()
+        assert not world.records.wait_for_voice(attempt, 0.0)
+        assert len(stage.outbox) == 0
+        world.records.observe(ReplyAudio(attempt, np.zeros(1, dtype=np.int16), first.text, False))
+        pieces = 1
+        while isinstance(stage.outbox.get(), Sentence):
+            pieces += 1
+    assert pieces > 20
+
+
+def test_a_voice_that_never_begins_is_not_waited_for(monkeypatch, long_reply):
+    monkeypatch.setattr(lm, "LONGEST_REST_S", 0.01)
+    world = Surroundings()
+    with RunningStage(world, SecondLMHandler, long_reply) as stage:
+        put_transcript(world, stage)
+        while not isinstance(stage.outbox.get(), ReplyEnd):
+            pass

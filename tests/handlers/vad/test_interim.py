@@ -1,0 +1,89 @@
+"""What is said is transcribed before it is sure that the speaker pauses: when, and whose words it is."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tests.handlers.vad.test_handler import frames
+from tests.handlers.vad.test_turn_taking import SILENCE, SPEECH, Speaker
+from utils.conversation.messages import InterimAudio, Utterance
+
+PAUSE = [0.0] * 2
+AUDIO = np.zeros(1_600, dtype=np.float32)
+
+
+def speaker(**options) -> Speaker:
+    return Speaker(**{"speculative_silence_ms": 64.0, **options})
+
+
+def kinds(messages: list, *wanted: type) -> list:
+    return [message for message in messages if isinstance(message, wanted)]
+
+
+def test_it_is_transcribed_with_the_first_quiet_frame_and_the_pause_has_the_same_words():
+    user = speaker()
+    ahead, utterance = kinds(user.hear(frames(*SPEECH, *PAUSE)), InterimAudio, Utterance)
+    assert isinstance(ahead, InterimAudio)
+    assert np.count_nonzero(ahead.audio) == np.count_nonzero(utterance.audio) == 512 * len(SPEECH)
+    assert (utterance.interim, utterance.turn) == (ahead.number, ahead.turn)
+    assert user.world.context.interim.wanted(ahead.number)
+
+
+def test_a_sound_since_then_may_be_another_word():
+    user = speaker()
+    messages = user.hear(frames(*SPEECH, 0.0, *SPEECH, *PAUSE))
+    first, second = kinds(messages, InterimAudio)
+    (utterance,) = kinds(messages, Utterance)
+    assert (first.number, second.number) == (1, 2)
+    assert utterance.interim == second.number
+    assert not user.world.context.interim.wanted(first.number)
+
+
+def test_speech_that_is_only_quiet_now_is_no_pause():
+    """Voiced, as far as the network knows, and 40 dB below what was said before."""
+    user = speaker()
+    user.hear(frames(*SPEECH))
+    model, user.stage._model = user.stage._model, _AlwaysVoiced(user.stage._model)
+    (ahead,) = kinds(user.hear(frames(*[0.0] * 8)), InterimAudio)
+    user.stage._model = model
+    (utterance,) = kinds(user.hear(frames(*PAUSE)), Utterance)
+    assert utterance.interim is None
+    assert not user.world.context.interim.wanted(ahead.number)
+
+
+class _AlwaysVoiced:
+    def __init__(self, model) -> None:
+        self._model = model
+
+    def __getattr__(self, name):
+        return getattr(self._model, name)
+
+    def step(self, frame, state):
+        return 0.9, state
+
+
+def test_long_speech_is_transcribed_on_the_way_and_that_is_a_draft():
+    user = speaker()
+    (ahead,) = kinds(user.hear(frames(*[0.9] * 22)), InterimAudio)
+    messages = user.hear(frames(*SPEECH, *PAUSE))
+    assert kinds(messages, Utterance)[0].interim == kinds(messages, InterimAudio)[-1].number > ahead.number
+
+
+def test_over_a_reply_nothing_is():
+    user = speaker()
+    user.assistant_speaks()
+    messages = user.hear(frames(*SPEECH, *SILENCE))
+    assert not kinds(messages, InterimAudio)
+    assert kinds(messages, Utterance)[0].interim is None
+
+
+def test_without_speculation_nothing_is():
+    messages = speaker(speculative_silence_ms=0.0).hear(frames(*SPEECH, *SILENCE))
+    assert not kinds(messages, InterimAudio)
+    assert kinds(messages, Utterance)[0].interim is None
+
+
+def test_a_slow_machine_has_no_time_for_it():
+    user = speaker()
+    user.world.context.interim.took(10_000.0)
+    assert not kinds(user.hear(frames(*SPEECH, *SILENCE)), InterimAudio)
