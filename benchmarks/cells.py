@@ -116,7 +116,7 @@ def _serve(connection: Connection, measure: Measure) -> None:
         while True:
             arguments = connection.recv()
             try:
-                answer = measure(arguments), ""
+                answer: tuple[dict[str, Any] | None, str] = (measure(arguments), "")
             except Exception as error:
                 traceback.print_exc()
                 answer = None, f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"

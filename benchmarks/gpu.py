@@ -1,6 +1,6 @@
 """What the models of real sizes do on a GPU, with random weights and without a network.
 
-python -m benchmarks.gpu [--device cuda] [--limit 540] [--cell_limit 90] [--only parler lm …] [--tiny]
+python -m benchmarks.gpu [--device cuda] [--limit 540] [--cell_limit 90] [--match WORDS] [--tiny]
                          [--results out/gpu.jsonl] [--plot out/gpu.png] [--folder FOLDER]
 
 It needs PyTorch, Transformers 5 and a few small wheels, and names what is missing. The measurements ("cells") come in
@@ -24,6 +24,7 @@ import argparse
 import importlib.util
 import json
 import os
+import re
 import sys
 import tempfile
 import time
@@ -41,7 +42,6 @@ from utils.system.cpu_threads import let_waiting_threads_sleep
 
 PROGRAM = "gpu.py"
 NEEDED = ("torch", "transformers", "tokenizers", "safetensors", "numpy", "filelock", "soxr", "sentencex", "num2words")
-PARTS = ("parler", "whisper", "lm", "equality")
 SPARE_S = 5.0  # a cell that would have less time is not begun
 
 
@@ -116,8 +116,7 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--device", default="cuda", help="cuda, cuda:1, cpu, …")
     parser.add_argument("--limit", type=float, default=540, help="seconds for everything")
     parser.add_argument("--cell_limit", type=float, default=90, help="seconds for one cell")
-    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, help="these parts")
-    parser.add_argument("--modes", nargs="+", help="these compile modes")
+    parser.add_argument("--match", default="", help="only cells whose names have this regular expression in them")
     parser.add_argument("--tiny", action="store_true", help="models that any CPU runs, to try the script itself")
     parser.add_argument("--results", type=Path, default=Path("out/gpu.jsonl"), help="figures, a line for each cell")
     parser.add_argument("--plot", type=Path, default=Path("out/gpu.png"))
@@ -159,8 +158,8 @@ def describe(device: str) -> dict[str, Any]:
 def cells(options: argparse.Namespace, folder: str) -> Iterator[Cell]:
     """Those that were asked for, most valuable first."""
     for row in ROWS:
-        if row.part in options.only and (options.modes is None or row.mode in options.modes):
-            name = f"{row.part} {row.model} {row.dtype} {row.mode}" + (f" × {row.batch}" if row.batch > 1 else "")
+        name = f"{row.part} {row.model} {row.dtype} {row.mode}" + (f" × {row.batch}" if row.batch > 1 else "")
+        if re.search(options.match, name):
             own = {**vars(row), "dtype": "float32"} if options.tiny else vars(row)  # a CPU is slow in float16
             yield Cell(name, {**own, "device": options.device, "tiny": options.tiny, "folder": folder})
 

@@ -18,6 +18,7 @@ import torch
 from benchmarks.gpu_models import write_lm, write_whisper
 from benchmarks.gpu_voices import equality, parler
 from utils.audio.samples import FloatAudio
+from utils.models.devices import prepare_device
 from utils.system.engine_thread import EngineThread, always
 
 ROUNDS = 5
@@ -39,6 +40,7 @@ _threads: list[EngineThread] = []
 def measure(arguments: Mapping[str, Any]) -> Figures:
     """One cell's figures. arguments: of `benchmarks.gpu.Row`, with device, tiny and folder."""
     measured = {"whisper": whisper, "lm": language_model, "parler": parler, "equality": equality}
+    prepare_device(arguments["device"])  # as the server does
     _forget_engines()
     return measured[arguments["part"]](arguments)
 

@@ -1,4 +1,4 @@
-"""Tiny language models of today's families: `FAMILIES`, which are always tried, and `MORE`, which are tried at leisure."""
+"""Tiny language models of the families people use: `FAMILIES`, which are always tried, and `MORE`."""
 
 from __future__ import annotations
 

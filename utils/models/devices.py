@@ -28,6 +28,19 @@ def resolve_device(name: str) -> str:
     return name
 
 
+def prepare_device(device: str) -> None:
+    """Choose what PyTorch computes attention with on this device. It holds for the whole process.
+
+    On CUDA, PyTorch may choose cuDNN's attention, which makes a plan for every length of keys that it has not met. A
+    cache that grows has a new length at every step: a step of parler-tts-mini-v1 took 44 ms on an H100 and 6 ms without
+    cuDNN (PyTorch 2.11, float16).
+    """
+    if device.startswith("cuda"):
+        import torch
+
+        torch.backends.cuda.enable_cudnn_sdp(False)
+
+
 def resolve_dtype(name: str, device: str, bfloat16_on_cpu: bool = False) -> torch.dtype:
     """`auto` is float16 on cuda and mps and float32 on cpu; any other name is torch's own.
 

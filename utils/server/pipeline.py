@@ -17,7 +17,7 @@ from typing import Any
 
 from utils.conversation.conversation import Conversation, LoadedStage
 from utils.metrics.figures import MetricsSink
-from utils.models.devices import DeviceUnavailable, resolve_device
+from utils.models.devices import DeviceUnavailable, prepare_device, resolve_device
 from utils.models.hub import go_offline, hub_problem
 from utils.models.load_errors import LoadError, load_error
 from utils.options.parser import import_by_name
@@ -103,6 +103,7 @@ class Pipeline:
         try:
             if "device" in options:
                 options["device"] = resolve_device(options["device"] or self._options.server.device)
+                prepare_device(options["device"])
             handler = load_handler(type(arguments))
             return LoadedStage(part, handler, handler.load(thread, **options))
         except DeviceUnavailable as error:

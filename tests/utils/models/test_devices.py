@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from utils.models.devices import DeviceUnavailable, resolve_device, resolve_dtype
+from utils.models.devices import DeviceUnavailable, prepare_device, resolve_device, resolve_dtype
 
 
 @pytest.fixture
@@ -64,3 +64,11 @@ def test_a_device_that_is_not_there(machine, gpus, asked, words):
 )
 def test_the_number_format(name, device, dtype):
     assert resolve_dtype(name, device) is dtype
+
+
+@pytest.mark.parametrize(("device", "chosen"), [("cuda", [False]), ("cuda:1", [False]), ("cpu", []), ("mps", [])])
+def test_attention_that_plans_for_every_length_is_left_out_on_cuda(monkeypatch, device, chosen):
+    asked = []
+    monkeypatch.setattr(torch.backends.cuda, "enable_cudnn_sdp", asked.append)
+    prepare_device(device)
+    assert asked == chosen
