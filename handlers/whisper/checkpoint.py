@@ -21,6 +21,7 @@ from utils.models.progress_bars import hide_loading_bars
 RATE = 16_000  # Hz
 WINDOW_S = 30  # what Whisper hears at once
 PLACES_A_SECOND = 50  # of the encoder
+TIMESTAMPS = 1501  # tokens after <|notimestamps|>, for 0.00 to 30.00 s
 MULTILINGUAL_VOCABULARY = 51_865  # tokens; English-only checkpoints have 51,864
 START, NO_TIMESTAMPS = "<|startoftranscript|>", "<|notimestamps|>"
 
@@ -58,8 +59,14 @@ class Checkpoint:
         return features.to(self.model.device, self.model.dtype)
 
     def text(self, tokens: Sequence[int]) -> str:
-        """The words of these ids, without control tokens and timestamps."""
-        return str(self.tokenizer.decode(list(tokens), skip_special_tokens=True)).strip()
+        """The words of these ids, without control tokens and timestamps.
+
+        Those are told by their numbers: tokenizers that were saved long ago don't mark them all as special.
+        """
+        config = self.model.generation_config
+        last = getattr(config, "no_timestamps_token_id", -1) + TIMESTAMPS
+        words = [token for token in tokens if not self.model.config.eos_token_id <= token <= last]
+        return str(self.tokenizer.decode(words, skip_special_tokens=True)).strip()
 
 
 def load_checkpoint(name: str, dtype: torch.dtype, device: str) -> Checkpoint:
