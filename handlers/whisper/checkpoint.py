@@ -65,7 +65,7 @@ class Checkpoint:
         """
         config = self.model.generation_config
         last = getattr(config, "no_timestamps_token_id", -1) + TIMESTAMPS
-        words = [token for token in tokens if not self.model.config.eos_token_id <= token <= last]
+        words = [token for token in tokens if not self.tokenizer.eos_token_id <= token <= last]
         return str(self.tokenizer.decode(words, skip_special_tokens=True)).strip()
 
 
@@ -112,8 +112,10 @@ def complete(model: WhisperForConditionalGeneration, tokenizer: Any) -> None:
     if getattr(config, "is_multilingual", None) is None:
         config.is_multilingual = model.config.vocab_size >= MULTILINGUAL_VOCABULARY
     if config.is_multilingual:
-        config.lang_to_id = getattr(config, "lang_to_id", None) or _ids_of(tokenizer, _spelled(LANGUAGES))
-        config.task_to_id = getattr(config, "task_to_id", None) or _ids_of(tokenizer, _spelled(TASK_IDS))
+        languages = {f"<|{code}|>": f"<|{code}|>" for code in LANGUAGES}
+        tasks = {task: f"<|{task}|>" for task in TASK_IDS}
+        config.lang_to_id = getattr(config, "lang_to_id", None) or _ids_of(tokenizer, languages)
+        config.task_to_id = getattr(config, "task_to_id", None) or _ids_of(tokenizer, tasks)
         config.language = config.task = None
     if config.is_multilingual or _is_usual(getattr(config, "forced_decoder_ids", None), no_timestamps):
         config.forced_decoder_ids = model.config.forced_decoder_ids = None
@@ -124,14 +126,9 @@ def _is_usual(forced: list[list[int | None]] | None, no_timestamps: int | None) 
     return not forced or forced == [[1, no_timestamps]]
 
 
-def _spelled(names: Any) -> dict[str, str]:
-    """{token: the key it has in a generation config}: there languages are tokens, and tasks are words."""
-    return {f"<|{name}|>": name if name in TASK_IDS else f"<|{name}|>" for name in names}
-
-
 def _ids_of(tokenizer: Any, tokens: dict[str, str]) -> dict[str, int]:
-    """{key: id} of those tokens that the tokenizer has."""
-    found = {key: _id_of(tokenizer, token) for token, key in tokens.items()}
+    """{key: id} of {key: token}, without those that the tokenizer does not have."""
+    found = {key: _id_of(tokenizer, token) for key, token in tokens.items()}
     return {key: number for key, number in found.items() if number is not None}
 
 

@@ -10,6 +10,8 @@ import jiwer
 import numpy as np
 import pytest
 
+from handlers.vad.engine import LONGEST_PART_S
+from handlers.vad.turn_audio import LONGEST_GAP_S
 from handlers.whisper import engine as module
 from handlers.whisper.engine import WINDOW_S, TooLong, WhisperEngine
 from handlers.whisper.handler import WhisperSTTHandler
@@ -123,6 +125,11 @@ def test_a_long_turn_is_heard_to_its_end(engine, say):
     assert 15 * RATE < len(audio) < WINDOW_S * RATE
     heard = words(engine.transcribe(audio, always))
     assert jiwer.wer(words(" ".join(SENTENCES)), heard) <= 0.1
+
+
+def test_the_longest_utterance_of_the_vad_fits_the_window():
+    """A part of a turn, and the silence that is kept before it."""
+    assert LONGEST_PART_S + LONGEST_GAP_S < WINDOW_S
 
 
 def test_what_does_not_fit_the_window_is_refused_rather_than_cut_off(engine):
