@@ -7,6 +7,7 @@ the bundled tiny.en; the multilingual control tokens are added in the published 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,9 +23,8 @@ from utils.models.hugging_face_folder import write_folder
 
 ENGLISH, MULTILINGUAL, LARGE_V3 = 51_864, 51_865, 51_866  # sizes of the vocabulary
 TIMESTAMPS = 1501  # 0.00 to 30.00 s, in steps of 20 ms
-HEAD_SIZE = 4  # the real one is 64
+WIDTH = 64  # at least; in a narrower one the random weights say the same token again and again
 LANGUAGES_OF_V2 = 99
-SMALL = 0.2
 
 
 @dataclass(frozen=True)
@@ -113,8 +113,8 @@ def build(folder: Path, published: Published) -> Path:
     config = _model_config(published)
     torch.manual_seed(3)
     model = WhisperForConditionalGeneration(WhisperConfig(**config))
-    with torch.no_grad():  # else the output, which is the same matrix, says the last token again and again
-        model.model.decoder.embed_tokens.weight *= SMALL
+    with torch.no_grad():  # else the output, which is the same matrix as the input, repeats the last token
+        model.model.decoder.embed_tokens.weight *= 0.2
     weights = {name: tensor.numpy() for name, tensor in model.state_dict().items() if name != "proj_out.weight"}
     files = {
         "config.json": {"architectures": ["WhisperForConditionalGeneration"], "model_type": "whisper", **config},
@@ -132,7 +132,7 @@ def build(folder: Path, published: Published) -> Path:
 
 
 def _model_config(published: Published) -> dict[str, Any]:
-    width = HEAD_SIZE * published.heads
+    width = math.ceil(WIDTH / published.heads) * published.heads
     control = published.control()
     end, start = control["<|endoftext|>"], control["<|startoftranscript|>"]
     return {

@@ -21,6 +21,7 @@ from utils.models.progress_bars import hide_loading_bars
 RATE = 16_000  # Hz
 WINDOW_S = 30  # what Whisper hears at once
 PLACES_A_SECOND = 50  # of the encoder
+TIMESTAMPS = 1501  # tokens after <|notimestamps|>, for 0.00 to 30.00 s
 MULTILINGUAL_VOCABULARY = 51_865  # tokens; English-only checkpoints have 51,864
 START, NO_TIMESTAMPS = "<|startoftranscript|>", "<|notimestamps|>"
 
@@ -58,8 +59,14 @@ class Checkpoint:
         return features.to(self.model.device, self.model.dtype)
 
     def text(self, tokens: Sequence[int]) -> str:
-        """The words of these ids, without control tokens and timestamps."""
-        return str(self.tokenizer.decode(list(tokens), skip_special_tokens=True)).strip()
+        """The words of these ids, without control tokens and timestamps.
+
+        Those are told by their numbers: tokenizers that were saved long ago don't mark them all as special.
+        """
+        config = self.model.generation_config
+        last = getattr(config, "no_timestamps_token_id", -1) + TIMESTAMPS
+        words = [token for token in tokens if not self.tokenizer.eos_token_id <= token <= last]
+        return str(self.tokenizer.decode(words, skip_special_tokens=True)).strip()
 
 
 def load_checkpoint(name: str, dtype: torch.dtype, device: str) -> Checkpoint:
@@ -105,8 +112,10 @@ def complete(model: WhisperForConditionalGeneration, tokenizer: Any) -> None:
     if getattr(config, "is_multilingual", None) is None:
         config.is_multilingual = model.config.vocab_size >= MULTILINGUAL_VOCABULARY
     if config.is_multilingual:
-        config.lang_to_id = getattr(config, "lang_to_id", None) or _ids_of(tokenizer, _spelled(LANGUAGES))
-        config.task_to_id = getattr(config, "task_to_id", None) or _ids_of(tokenizer, _spelled(TASK_IDS))
+        languages = {f"<|{code}|>": f"<|{code}|>" for code in LANGUAGES}
+        tasks = {task: f"<|{task}|>" for task in TASK_IDS}
+        config.lang_to_id = getattr(config, "lang_to_id", None) or _ids_of(tokenizer, languages)
+        config.task_to_id = getattr(config, "task_to_id", None) or _ids_of(tokenizer, tasks)
         config.language = config.task = None
     if config.is_multilingual or _is_usual(getattr(config, "forced_decoder_ids", None), no_timestamps):
         config.forced_decoder_ids = model.config.forced_decoder_ids = None
@@ -117,14 +126,9 @@ def _is_usual(forced: list[list[int | None]] | None, no_timestamps: int | None) 
     return not forced or forced == [[1, no_timestamps]]
 
 
-def _spelled(names: Any) -> dict[str, str]:
-    """{token: the key it has in a generation config}: there languages are tokens, and tasks are words."""
-    return {f"<|{name}|>": name if name in TASK_IDS else f"<|{name}|>" for name in names}
-
-
 def _ids_of(tokenizer: Any, tokens: dict[str, str]) -> dict[str, int]:
-    """{key: id} of those tokens that the tokenizer has."""
-    found = {key: _id_of(tokenizer, token) for token, key in tokens.items()}
+    """{key: id} of {key: token}, without those that the tokenizer does not have."""
+    found = {key: _id_of(tokenizer, token) for key, token in tokens.items()}
     return {key: number for key, number in found.items() if number is not None}
 
 

@@ -67,8 +67,12 @@ class Generator:
         compilation = Compilation("stt", mode)
         compilation.add(self._model.model.encoder, _is_whole_window, "last_hidden_state")
         compilation.add(self._model, _makes_one_token, "logits")
-        warm_up = self._changed(min_new_tokens=min(tokens, self._config.max_length))
-        if compilation.warmed_up([lambda: self._decode(features, always, warm_up)]):
+        config = self._changed(min_new_tokens=min(tokens, self._config.max_length))
+
+        def warm_up() -> None:
+            self._decode(features, always, config)
+
+        if compilation.warmed_up([warm_up]):
             return True
         self._config.cache_implementation = None
         return False

@@ -205,7 +205,7 @@ def test_the_real_language_model_compiled_says_the_same(thread, monkeypatch):
 
 def test_a_compiled_whisper_hears_the_same(thread, say, caplog):
     utterances = [say(text) for text in ("What is the capital of France?", "Yes.", "Tell me a story about a dog.")]
-    utterances += [np.zeros(16_000, dtype=np.float32), np.concatenate([*utterances] * 7)]
+    utterances += [np.zeros(16_000, dtype=np.float32), np.concatenate([*utterances] * 3)]
     uncompiled = whisper(thread, None)
     expected = [uncompiled.transcribe(audio, always) for audio in utterances]
     before = graphs()
@@ -215,7 +215,7 @@ def test_a_compiled_whisper_hears_the_same(thread, say, caplog):
     assert warm - before == 2  # the encoder, and the decoder's step
     assert [engine.transcribe(audio, always) for audio in utterances] == expected
     assert "France" in expected[0]
-    assert len(expected[-1]) > 300
+    assert len(expected[-1]) > 100
     assert graphs() == warm
 
 

@@ -10,8 +10,11 @@ import jiwer
 import numpy as np
 import pytest
 
-from handlers.whisper.engine import WhisperEngine
-from handlers.whisper.options import generation_options, is_multilingual
+from handlers.vad.engine import LONGEST_PART_S
+from handlers.vad.turn_audio import LONGEST_GAP_S
+from handlers.whisper import engine as module
+from handlers.whisper.engine import WINDOW_S, TooLong, WhisperEngine
+from handlers.whisper.options import UnknownLanguage, generation_options
 from utils.system.engine_thread import EngineThread
 
 OPTIONS = {
@@ -72,9 +75,10 @@ def test_sentences_are_understood(engine, say):
 def test_over_a_reply_it_is_surer_of_what_is_short_and_less_sure_of_what_is_long(
     engine, monkeypatch, seconds, doubtful, least
 ):
-    monkeypatch.setattr(engine, "_judged", lambda text, mean, no_speech, least: f"{least:g}")
-    audio = np.zeros(int(seconds * RATE), dtype=np.float32)
-    assert engine.transcribe(audio, always, doubtful) == f"{least:g}"
+    asked = []
+    monkeypatch.setattr(module, "is_speech", lambda text, decoded, least, threshold: asked.append(least))
+    engine.transcribe(np.zeros(int(seconds * RATE), dtype=np.float32), always, doubtful)
+    assert asked == [least]
 
 
 @pytest.mark.parametrize("word", ["yes", "no", "stop", "okay", "hello", "why", "thank you", "go on"])
@@ -111,13 +115,22 @@ def test_what_is_no_speech_is_no_text(engine, kind):
     assert [engine.transcribe(audio[: int(seconds * RATE)], always) for seconds in (0.6, 1.2, 2.0)] == ["", "", ""]
 
 
-def test_over_thirty_seconds_nothing_is_missing(engine, say):
+def test_a_long_turn_is_heard_to_its_end(engine, say):
     pause = np.zeros(RATE // 2, dtype=np.float32)
-    spoken = SENTENCES + SENTENCES[:6]
-    audio = np.concatenate([piece for sentence in spoken for piece in (say(sentence), pause)])
-    assert len(audio) > 30 * RATE
+    audio = np.concatenate([piece for sentence in SENTENCES for piece in (say(sentence), pause)])
+    assert 15 * RATE < len(audio) < WINDOW_S * RATE
     heard = words(engine.transcribe(audio, always))
-    assert jiwer.wer(words(" ".join(spoken)), heard) <= 0.1
+    assert jiwer.wer(words(" ".join(SENTENCES)), heard) <= 0.1
+
+
+def test_the_longest_utterance_of_the_vad_fits_the_window():
+    """A part of a turn, and the silence that is kept before it."""
+    assert LONGEST_PART_S + LONGEST_GAP_S < WINDOW_S
+
+
+def test_what_does_not_fit_the_window_is_refused_rather_than_cut_off(engine):
+    with pytest.raises(TooLong, match=r"30 s at once, and this is 31\.0 s"):
+        engine.transcribe(np.zeros(31 * RATE, dtype=np.float32), always)
 
 
 def test_a_stale_attempt_ends_at_once_and_the_engine_works_on(engine, say):
@@ -138,33 +151,35 @@ def test_max_new_tokens_is_kept(thread, say):
     assert 1 <= len(engine.transcribe(say(SENTENCES[2]), always).split()) <= 3
 
 
+def generation_config(multilingual: bool):
+    return SimpleNamespace(is_multilingual=multilingual, lang_to_id={"<|en|>": 1, "<|de|>": 2})
+
+
 @pytest.mark.parametrize(
     ("multilingual", "language", "task", "kept"),
     [
         (False, "en", "transcribe", {}),
         (False, "auto", "transcribe", {}),
+        (False, "English", None, {}),
         (True, "en", "transcribe", {"language": "en", "task": "transcribe"}),
+        (True, "german", None, {"language": "german", "task": "transcribe"}),
+        (True, "<|de|>", None, {"language": "<|de|>", "task": "transcribe"}),
         (True, "auto", "translate", {"task": "translate"}),
     ],
 )
 def test_language_and_task(multilingual, language, task, kept, caplog):
-    options = generation_options({"language": language, "task": task, "num_beams": 2, "x": None}, multilingual)
-    assert options == {"num_beams": 2, **kept}
+    asked = {"language": language, "task": task, "num_beams": 2, "x": None}
+    assert generation_options(asked, generation_config(multilingual)) == {"num_beams": 2, **kept}
     assert not caplog.records
 
 
-@pytest.mark.parametrize(
-    ("said", "vocabulary", "multilingual"),
-    [(True, 1, True), (False, 60_000, False), (None, 51_864, False), (None, 51_865, True), (None, 51_866, True)],
-)
-def test_whether_a_checkpoint_is_multilingual(said, vocabulary, multilingual):
-    generation = SimpleNamespace() if said is None else SimpleNamespace(is_multilingual=said)
-    model = SimpleNamespace(generation_config=generation, config=SimpleNamespace(vocab_size=vocabulary))
-    assert is_multilingual(model) is multilingual
+def test_an_unknown_language_is_refused():
+    with pytest.raises(UnknownLanguage, match="--stt_gen_language fr: this checkpoint has 2 languages"):
+        generation_options({"language": "fr"}, generation_config(True))
 
 
 def test_what_an_english_checkpoint_cannot_do_is_said(caplog):
-    generation_options({"language": "fr", "task": "translate"}, False)
+    generation_options({"language": "fr", "task": "translate"}, generation_config(False))
     assert [record.message.split(":")[1].strip() for record in caplog.records] == [
         "--stt_gen_language has no effect",
         "--stt_gen_task has no effect",
