@@ -1,4 +1,4 @@
-"""Tiny language models of today's families: `FAMILIES`, which are always tried, and `MORE`, which are tried at leisure."""
+"""Tiny language models of today's families: `FAMILIES`, always tried, and `MORE`, tried at leisure."""
 
 from __future__ import annotations
 
