@@ -1,4 +1,4 @@
-"""Tiny language models of the families people use: `FAMILIES`, which are always tried, and `MORE`."""
+"""Tiny language models of today's families: `FAMILIES`, always tried, and `MORE`, tried at leisure."""
 
 from __future__ import annotations
 
