@@ -121,6 +121,15 @@ def tokens(folder: str, texts: list[str]) -> list[list[int]]:
     return [tokenizer(folder)(text).input_ids for text in texts]
 
 
+def delayed(columns: list[list[int]], begin: int, end: int) -> list[list[int]]:
+    """What goes in after each step, for the tokens [codebooks] of each step."""
+    given = torch.tensor(columns).T
+    first = torch.full((len(given), 1), begin)
+    modeling = LIBRARY.modeling_parler_tts
+    _, mask = modeling.build_delay_pattern_mask(first, begin, end, len(columns) + 1, len(given))
+    return modeling.apply_delay_pattern_mask(torch.cat([first, given], 1), mask).T.tolist()[1:]
+
+
 @torch.inference_mode()
 def decode(folder: str, codes: list[list[int]], file: str) -> None:
     """The codec's full decode, float32 [samples], of codes [codebooks, frames]."""
@@ -146,7 +155,7 @@ def measure(folder: str, what: str, arguments: Options) -> Any:
 
 
 QUESTIONS: dict[str, Callable[..., Any]] = {
-    function.__name__: function for function in (generate, tokens, decode, save, measure)
+    function.__name__: function for function in (generate, tokens, delayed, decode, save, measure)
 }
 
 
