@@ -1,11 +1,10 @@
-"""What the decode engine does on a GPU: each dtype, compile mode and batch, beside the library.
+"""What the decode engine does on a GPU: each dtype, compile mode and batch.
 
 python -m benchmarks.parler_gpu [--device cuda] [--dtypes bfloat16 …] [--modes none default …] [--batches 1 4 16]
 
 The architecture of parler-tts-mini-v1 with random weights (--tiny: one that any CPU runs, to try the script itself).
 For each: seconds until it is compiled, ms per step, the real-time factor of an utterance (steps and codec), and for a
-batch of one the time to first audio, from the text. The library's row is `generate()` with its streamer, uncompiled:
-of its modes, that is the one that streams. Prints a table and ends with one JSON line.
+batch of one the time to first audio, from the text. Prints a table and ends with one JSON line.
 """
 
 from __future__ import annotations
@@ -22,9 +21,9 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # also when it is run as a file
 
-from benchmarks import parler_library as library
 from benchmarks.parler_models import byte_tokenizer, deep_tiny, mini
-from benchmarks.parler_streaming import TEXT, VOICE, Speaker, library_arguments
+from benchmarks.parler_reference.streaming import A_SECOND
+from benchmarks.parler_speaker import TEXT, VOICE, Speaker
 from benchmarks.report import machine, print_json, table
 from handlers.compilation import usable_mode
 from handlers.parler.checkpoint import Checkpoint
@@ -53,41 +52,25 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"parler_gpu.py: error: there is no {options.device} here", file=sys.stderr)
         return 2
     torch.manual_seed(0)
-    model = (deep_tiny if options.tiny else mini)()
-    runs = [run for dtype in options.dtypes for run in measure_dtype(model, dtype, options)]
+    runs = [run for dtype in options.dtypes for run in measure_dtype(dtype, options)]
     columns = list(runs[0])
     print(table([columns, *([_cell(run[column]) for column in columns] for run in runs)]))
     print_json({"benchmark": "parler_gpu", **machine(), "device": device_name(options.device), "runs": runs})
     return 0
 
 
-def measure_dtype(model: Any, dtype: str, options: argparse.Namespace) -> list[Figures]:
-    """The library, then every mode and batch."""
-    model = model.to(options.device, getattr(torch, dtype))
+def measure_dtype(dtype: str, options: argparse.Namespace) -> list[Figures]:
+    """Every mode and batch."""
+    model = (deep_tiny if options.tiny else mini)(options.device, getattr(torch, dtype))
     speech = ParlerSpeech(Checkpoint(model, byte_tokenizer()))
-    runs = [{"engine": "library", "dtype": dtype, "mode": "none", "batch": 1, **of_library(speech, options.steps)}]
+    runs: list[Figures] = []
     for mode in options.modes:
         for batch in options.batches:
             usable = usable_mode("tts", None if mode == "none" else mode, options.device)
             figures = of_engine(speech, usable, batch, options.steps)
-            runs.append({"engine": "this one", "dtype": dtype, "mode": mode, "batch": batch, **figures})
+            runs.append({"dtype": dtype, "mode": mode, "batch": batch, **figures})
             print(runs[-1], file=sys.stderr, flush=True)
     return runs
-
-
-def of_library(speech: ParlerSpeech, steps: int) -> Figures:
-    """Of the library's streaming; a chunk is a second."""
-    arguments = library_arguments(speech, do_sample=True)
-    library.step_times(speech.checkpoint.model, arguments, 30)  # the first run sets things up
-    times = library.step_times(speech.checkpoint.model, arguments, steps)
-    taken = library.stream_seconds(speech.checkpoint.model, arguments, library.A_SECOND, steps, only_first=False)
-    first = library.stream_seconds(speech.checkpoint.model, arguments, library.UNDAMAGED, steps, only_first=True)
-    return {
-        "compile_s": 0.0,
-        "step_ms": 1e3 * statistics.median(times),
-        "real_time_factor": taken / (steps * speech.frame_s),
-        "first_audio_ms": 1e3 * first,
-    }
 
 
 def of_engine(speech: ParlerSpeech, mode: str | None, batch: int, steps: int) -> Figures:
@@ -121,8 +104,8 @@ def batch_seconds(speech: ParlerSpeech, batch: int, steps: int) -> tuple[float, 
     decoded = time.perf_counter()
     stream = speech.codec.stream(batch)
     codes = torch.stack(rows)
-    for start in range(0, codes.shape[2], library.A_SECOND):
-        stream.feed(codes[:, :, start : start + library.A_SECOND]).cpu()
+    for start in range(0, codes.shape[2], A_SECOND):
+        stream.feed(codes[:, :, start : start + A_SECOND]).cpu()
     return decoded - started, time.perf_counter() - decoded
 
 

@@ -86,13 +86,13 @@ class Reference:
     ) -> None:
         self.close()
 
-    def _ask_for_arrays(self, what: str, **arguments: Any) -> dict[str, Tensor]:
+    def _ask_for_arrays(self, what: str, /, **arguments: Any) -> dict[str, Tensor]:
         file = Path(self._files.name) / "answer.npz"
         self._ask(what, **arguments, file=str(file))
         with np.load(file) as arrays:
             return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
-    def _ask(self, what: str, **arguments: Any) -> Any:
+    def _ask(self, what: str, /, **arguments: Any) -> Any:
         process = self._process = self._process or self._started()
         assert process.stdin
         assert process.stdout
