@@ -32,7 +32,7 @@ def say():
 
 @pytest.fixture(scope="session")
 def reference():
-    """The Parler-TTS library, in a process of its own. Where it is missing, tests with it are skipped; in CI they fail."""
+    """The Parler-TTS library, in a process of its own. Without it tests that use it are skipped; in CI they fail."""
     from benchmarks.parler_reference.client import Reference
     from benchmarks.parler_reference.environment import ReferenceMissing, in_ci, require, why_not
 
