@@ -2,6 +2,7 @@
 # make talk    server and client on this machine, with its microphone and speaker (CONFIG=configs/gpu.json for a GPU)
 # make test    everything, with the real bundled models
 # make check   ruff and mypy
+# make reference  what Parler-TTS is compared with: its own library, in a folder of its own (not under Python 3.14)
 # make install just the environment, .venv
 
 SHELL := /bin/sh
@@ -12,7 +13,7 @@ FIND_PYTHON = for python in $(PYTHON) python3 python3.14 python3.13 python3.12 p
 	if $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' 2>/dev/null; then \
 	echo $$python; exit 0; fi; done; exit 1
 
-.PHONY: demo talk test check install models portaudio pulseaudio compiler clean
+.PHONY: demo talk test check reference install models portaudio pulseaudio compiler clean
 
 demo: models portaudio
 	@$(PY) demo.py
@@ -53,6 +54,9 @@ models: .venv/.bundled
 	$(PIP) install -r requirements-dev.txt
 	@touch $@
 
+reference: .venv/.server
+	@$(PY) -m benchmarks.parler_reference.environment
+
 # $(call packages,WHAT,NAMES,ELSE): through apt where that needs no password, else a line that says what to install.
 packages = { \
 	[ "`id -u`" = 0 ] && sudo= || sudo="sudo -n"; \
@@ -80,4 +84,4 @@ compiler:
 	@command -v c++ >/dev/null || command -v g++ >/dev/null || command -v clang++ >/dev/null || $(call packages,a C++ compiler,g++,$(NO_COMPILER))
 
 clean:
-	rm -rf .venv out .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .reference out .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,5 +1,7 @@
 """The decode engine of `handlers/parler/` beside the library's own streaming, on the same random weights.
 
+The library runs in a process of its own and is installed for it where it is missing (`make reference`: 60 MB).
+
 python -m benchmarks.parler_streaming [--size tiny|codec|mini|all] [--plot out/parler_streaming.png] [--whole]
 
     tiny    24 layers of width 32: what a step costs the host, and how soon a cancelled utterance has ended
@@ -14,11 +16,12 @@ the others lie on the lines between them, unless --whole has it measured (6 minu
 from __future__ import annotations
 
 import argparse
-import contextlib
 import statistics
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,23 +30,35 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # also when it is run as a file
 
-from benchmarks import parler_library as library
-from benchmarks.parler_models import byte_tokenizer, codec_alone, deep_tiny, mini
+from benchmarks.parler_configs import PUBLISHED, REAL_CODEC, TINY, TINY_DECODER, Structure
+from benchmarks.parler_models import byte_tokenizer, random_model
+from benchmarks.parler_reference.client import Reference
+from benchmarks.parler_reference.environment import ReferenceMissing, make
+from benchmarks.parler_reference.streaming import A_SECOND, UNDAMAGED
+from benchmarks.parler_speaker import (
+    STEPS,
+    TEXT,
+    USUAL_S,
+    VOICE,
+    Speaker,
+    new_voice_seconds,
+    step_times,
+    stream_seconds,
+)
+from benchmarks.parler_writer import NEW_NORM, Form, write_checkpoint
 from benchmarks.report import plot, print_json, table
 from handlers.parler.checkpoint import Checkpoint
-from handlers.parler.chunks import LEAST
 from handlers.parler.speech import ParlerSpeech
-from handlers.parler.streaming import SpeechStreamer
 from utils.audio.samples import FloatAudio
 from utils.system.cpu_threads import let_waiting_threads_sleep
-from utils.system.engine_thread import Abandoned, always
 
 SIZES = ("tiny", "codec", "mini")
-# A token a letter: as many as T5 has for a sentence and a description of usual length.
-TEXT = "Paris, as far as I know."
-VOICE = "A woman speaks fast and clearly in a small room."
-SMALL_S, USUAL_S = 0.05, 0.2  # a first chunk: about as small as is of use, and the handler's default
-STEPS = 120
+STRUCTURES = {
+    "tiny": replace(TINY, decoder=TINY_DECODER | {"num_hidden_layers": 24}),
+    "codec": replace(TINY, codec=REAL_CODEC, descript=True),
+    "mini": PUBLISHED["mini-v1"],
+}
+SMALL_S = 0.05  # a first chunk, about as small as is of use
 SOME_STEPS = 30
 ROUNDS = 3
 CANCELS = {"tiny": 40, "mini": 4}
@@ -62,7 +77,7 @@ Figures = dict[str, Any]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Returns 0."""
+    """Returns 0, or 2 where the library can't be had."""
     parser = argparse.ArgumentParser(description="This engine beside the library's streaming of Parler-TTS.")
     parser.add_argument("--size", choices=[*SIZES, "all"], default="all")
     parser.add_argument("--plot", type=Path, default=Path("out/parler_streaming.png"), help="cost against length, PNG")
@@ -73,10 +88,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     started = time.perf_counter()
     sizes = SIZES if options.size == "all" else (options.size,)
     figures: Figures = {}
-    for size in sizes:
-        measured = {"tiny": tiny, "codec": lambda: codec(options.plot, options.whole), "mini": first_audio}[size]()
-        figures |= {**measured, "max_abs_diff": max(measured["max_abs_diff"], figures.get("max_abs_diff", 0.0))}
-        print(f"{size} measured after {time.perf_counter() - started:.0f} s", file=sys.stderr, flush=True)
+    try:
+        library = Reference(make())
+    except ReferenceMissing as error:
+        print(f"parler_streaming.py: error: {error}", file=sys.stderr)
+        return 2
+    with library:
+        for size in sizes:
+            measured = measure(size, library, options)
+            figures |= {**measured, "max_abs_diff": max(measured["max_abs_diff"], figures.get("max_abs_diff", 0.0))}
+            print(f"{size} measured after {time.perf_counter() - started:.0f} s", file=sys.stderr, flush=True)
     print(table([["figure", "measured", "at most"], *(row(name, value) for name, value in figures.items())]))
     print_json("parler_streaming", {"sizes": sizes, **figures})
     return 0
@@ -87,23 +108,59 @@ def row(name: str, value: float | bool) -> list[str]:
     return [name, f"{value:.3g}", f"{LIMITS[name]:g}" if name in LIMITS else ""]
 
 
-def tiny() -> Figures:
+class Both:
+    """One model, spoken by this engine and by the library, which reads it from a folder."""
+
+    def __init__(self, structure: Structure, folder: Path, library: Reference) -> None:
+        model = random_model(structure)
+        write_checkpoint(model, structure, folder, Form(norm=NEW_NORM) if structure.descript else None)
+        self.speech = ParlerSpeech(Checkpoint(model, byte_tokenizer()))
+        self._folder = folder
+        self._library = library
+
+    def library(self, what: str, **arguments: Any) -> Any:
+        """What a function of `parler_reference/streaming.py` measures."""
+        return self._library.measure(self._folder, what, **arguments)
+
+    def library_says(self, what: str, **arguments: Any) -> Any:
+        """The same of a `generate()` that says TEXT."""
+        return self.library(what, text=TEXT, description=VOICE, **arguments)
+
+    @torch.inference_mode()
+    def difference(self, steps: int = 150) -> float:
+        """The largest between a streamed utterance and the library's full decode of the same codes."""
+        pieces: list[FloatAudio] = []
+        Speaker(self.speech, steps, do_sample=False).speak(emit=pieces.append)
+        codes = self.speech.codes(TEXT, VOICE, do_sample=False, min_new_tokens=steps, max_new_tokens=steps)
+        whole = self._library.decode(self._folder, codes)
+        streamed = torch.from_numpy(np.concatenate(pieces))
+        assert streamed.shape == whole.shape, (streamed.shape, whole.shape)
+        return float((streamed - whole).abs().max())
+
+
+def measure(size: str, library: Reference, options: argparse.Namespace) -> Figures:
+    """The figures of one size."""
+    with tempfile.TemporaryDirectory(prefix="parler-") as folder:
+        both = Both(STRUCTURES[size], Path(folder), library)
+        if size == "tiny":
+            return tiny(both)
+        return codec(both, options.plot, options.whole) if size == "codec" else first_audio(both)
+
+
+def tiny(both: Both) -> Figures:
     """The host's work of a step; nothing but calling operations takes time here."""
-    model = deep_tiny()
-    speech = ParlerSpeech(Checkpoint(model, byte_tokenizer()))
-    arguments = library_arguments(speech, do_sample=True)
     ours, theirs, ours_greedy = [], [], []
     for _ in range(ROUNDS):
-        theirs.append(statistics.median(library.step_times(model, arguments, STEPS)))
-        ours.append(statistics.median(step_times(speech, do_sample=True)))
-        ours_greedy.append(statistics.median(step_times(speech, do_sample=False)))
+        theirs.append(statistics.median(both.library_says("step_times", steps=STEPS)))
+        ours.append(statistics.median(step_times(both.speech, do_sample=True)))
+        ours_greedy.append(statistics.median(step_times(both.speech, do_sample=False)))
     return {
         "step_library_ms": 1e3 * statistics.median(theirs),
         "step_ms": 1e3 * statistics.median(ours),
         "step_greedy_ms": 1e3 * statistics.median(ours_greedy),
         "step_overhead_ratio": statistics.median(ours) / statistics.median(theirs),
-        **cancelling(speech, CANCELS["tiny"], "cancel_ms", "cancel_worst_ms"),
-        "max_abs_diff": difference(speech),
+        **cancelling(both.speech, CANCELS["tiny"], "cancel_ms", "cancel_worst_ms"),
+        "max_abs_diff": both.difference(),
     }
 
 
@@ -113,18 +170,18 @@ def cancelling(speech: ParlerSpeech, times: int, most: str, worst: str) -> Figur
     return {most: 1e3 * float(np.percentile(taken, 95)), worst: 1e3 * max(taken)}
 
 
-def codec(file: Path, whole: bool) -> Figures:
+def codec(both: Both, file: Path, whole: bool) -> Figures:
     """The codec alone: codes of an utterance, streamed."""
-    speech = ParlerSpeech(Checkpoint(codec_alone(), byte_tokenizer()))
+    speech = both.speech
     short, long = (round(seconds / speech.frame_s) for seconds in (SHORT_S, LONG_S))
     codes = torch.randint(0, speech.codec.codes, (speech.codec.codebooks, long))
     stream_seconds(speech, codes[:, :40])
-    decodes = {n: library.decode_seconds(speech.checkpoint.model, codes[:, :n]) for n in SAMPLED_LENGTHS}
-    theirs_short = library.codec_seconds(speech.checkpoint.model, codes[:, :short])
+    decodes = {n: both.library("decode_seconds", codes=codes[:, :n].tolist()) for n in SAMPLED_LENGTHS}
+    theirs_short = both.library("codec_seconds", codes=codes[:, :short].tolist())
     ours_short = statistics.median(stream_seconds(speech, codes[:, :short]) for _ in range(ROUNDS))
     ours_long = stream_seconds(speech, codes)
     summed = {n: summed_decodes(decodes, n) for n in (short, long)}
-    theirs_long = library.codec_seconds(speech.checkpoint.model, codes) if whole else summed[long]
+    theirs_long = both.library("codec_seconds", codes=codes.tolist()) if whole else summed[long]
     draw(file, speech.frame_s, decodes, {short: ours_short, long: ours_long}, {short: theirs_short, long: theirs_long})
     return {
         "codec_library_5s_s": theirs_short,
@@ -135,24 +192,22 @@ def codec(file: Path, whole: bool) -> Figures:
         "codec_library_20s_summed": not whole,
         "codec_20s_s": ours_long,
         "codec_ratio_20s": ours_long / theirs_long,
-        "max_abs_diff": difference(speech),
+        "max_abs_diff": both.difference(),
     }
 
 
-def first_audio() -> Figures:
+def first_audio(both: Both) -> Figures:
     """From the text to the first samples: prompt, steps and codec; for the library T5 as well, which is cached here.
 
     Of the library the usual chunk of a second, and the least that is not damaged; of this engine, which damages none,
     one of 50 ms and the handler's default.
     """
-    model = mini()
-    speech = ParlerSpeech(Checkpoint(model, byte_tokenizer()))
-    arguments = library_arguments(speech, do_sample=True)
+    speech = both.speech
     theirs, least = (
-        library.stream_seconds(model, arguments, play_steps, STEPS, only_first=True)
-        for play_steps in (library.A_SECOND, library.UNDAMAGED)
+        both.library_says("stream_seconds", play_steps=play_steps, steps=STEPS, only_first=True)
+        for play_steps in (A_SECOND, UNDAMAGED)
     )
-    theirs_step = statistics.median(library.step_times(model, arguments, SOME_STEPS))
+    theirs_step = statistics.median(both.library_says("step_times", steps=SOME_STEPS))
     step = statistics.median(step_times(speech, do_sample=True, steps=SOME_STEPS))
     small, usual = (
         statistics.median(Speaker(speech, first_s=first).first_audio_seconds() for _ in range(ROUNDS))
@@ -170,101 +225,8 @@ def first_audio() -> Figures:
         "step_mini_library_ms": 1e3 * theirs_step,
         "step_mini_ms": 1e3 * step,
         **cancelling(speech, CANCELS["mini"], "cancel_mini_ms", "cancel_mini_worst_ms"),
-        "max_abs_diff": difference(speech, steps=60),
+        "max_abs_diff": both.difference(steps=60),
     }
-
-
-def library_arguments(speech: ParlerSpeech, **options: Any) -> dict[str, Any]:
-    """What `generate()` is given for TEXT and VOICE."""
-    checkpoint = speech.checkpoint
-    return {
-        "input_ids": checkpoint.read_description(VOICE)[None],
-        "prompt_input_ids": checkpoint.read_prompt(TEXT)[None],
-        "logits_processor": [library.OnlyCodes(checkpoint.ids)],
-        **options,
-    }
-
-
-class Speaker:
-    """A warm streamer that says TEXT in `steps` steps."""
-
-    def __init__(self, speech: ParlerSpeech, steps: int = STEPS, first_s: float = USUAL_S, **options: Any) -> None:
-        self._options = speech.options({"min_new_tokens": steps, "max_new_tokens": steps, **options})
-        self._voice = speech.voice(VOICE)
-        self._streamer = SpeechStreamer(speech, first_s)
-        self._streamer.warm_up(self._voice, self._options)
-
-    def speak(self, live: Callable[[], bool] = always, emit: Callable[[FloatAudio], Any] = len) -> float:
-        """Seconds until it was said, or ended because it was not `live` any more."""
-        started = time.perf_counter()
-        with contextlib.suppress(Abandoned):
-            self._streamer.speak(TEXT, self._voice, self._options, live, emit)
-        return time.perf_counter() - started
-
-    def first_audio_seconds(self) -> float:
-        """From the text to the first chunk; the rest is not made."""
-        heard: list[float] = []
-        started = time.perf_counter()
-        self.speak(lambda: not heard, lambda audio: heard.append(time.perf_counter()))
-        return heard[0] - started
-
-    def cancel_seconds(self, times: int) -> list[float]:
-        """From the moment at which an utterance is no longer wanted to that at which nothing of it runs any more.
-
-        The moments are spread evenly over an utterance.
-        """
-        length = self.speak()
-        return [self._late(length * (number + 0.5) / times) for number in range(times)]
-
-    def _late(self, after_s: float) -> float:
-        unwanted = time.perf_counter() + after_s
-        self.speak(lambda: time.perf_counter() < unwanted)
-        return max(0.0, time.perf_counter() - unwanted)
-
-
-@torch.inference_mode()
-def step_times(speech: ParlerSpeech, *, do_sample: bool, steps: int = STEPS) -> list[float]:
-    """Seconds of each step after the prompt."""
-    options = speech.options({"do_sample": do_sample, "min_new_tokens": steps, "max_new_tokens": steps})
-    generation = speech.begin([speech.utterance(TEXT, speech.voice(VOICE), options)], options)
-    times = []
-    generation.advance()
-    while not generation.over:
-        started = time.perf_counter()
-        generation.advance()
-        times.append(time.perf_counter() - started)
-    generation.close()
-    return times
-
-
-def new_voice_seconds(speech: ParlerSpeech) -> float:
-    """What a description that was never heard costs."""
-    started = time.perf_counter()
-    speech.voice(VOICE + " She is in a hurry.")
-    return time.perf_counter() - started
-
-
-@torch.inference_mode()
-def stream_seconds(speech: ParlerSpeech, codes: torch.Tensor) -> float:
-    """The codec for these codes, int64 [codebooks, frames], in the smallest pieces the engine uses: the dearest way."""
-    stream = speech.codec.stream()
-    started = time.perf_counter()
-    for start in range(0, codes.shape[1], LEAST):
-        stream.feed(codes[None, :, start : start + LEAST], start + LEAST >= codes.shape[1])
-    return time.perf_counter() - started
-
-
-@torch.inference_mode()
-def difference(speech: ParlerSpeech, steps: int = 150) -> float:
-    """The largest between a streamed utterance and the library's full decode of the same codes."""
-    given = {"do_sample": False, "min_new_tokens": steps, "max_new_tokens": steps}
-    pieces: list[FloatAudio] = []
-    Speaker(speech, steps, do_sample=False).speak(emit=pieces.append)
-    codes = speech.codes(TEXT, VOICE, **given)
-    whole = library.decode_all(speech.checkpoint.model, codes)
-    streamed = torch.from_numpy(np.concatenate(pieces))
-    assert streamed.shape == whole.shape, (streamed.shape, whole.shape)
-    return float((streamed - whole).abs().max())
 
 
 def summed_decodes(decodes: dict[int, float], frames: int) -> float:
@@ -273,7 +235,7 @@ def summed_decodes(decodes: dict[int, float], frames: int) -> float:
     At every `A_SECOND` steps it decodes all frames that are complete, the same again at the end, and `generate()` once
     more.
     """
-    seen = range(library.A_SECOND - 9, frames, library.A_SECOND)
+    seen = range(A_SECOND - 9, frames, A_SECOND)
     return float(sum(np.interp([*seen, frames, frames], [0, *decodes], [0.0, *decodes.values()])))
 
 
@@ -281,7 +243,7 @@ def draw(
     file: Path, frame_s: float, decodes: dict[int, float], ours: dict[int, float], theirs: dict[int, float]
 ) -> None:
     """Cost against utterance length, both axes in seconds."""
-    lengths = np.linspace(library.A_SECOND, max(ours), 40)
+    lengths = np.linspace(A_SECOND, max(ours), 40)
     with plot(file) as axes:
         axes.plot(
             lengths * frame_s,

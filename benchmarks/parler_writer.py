@@ -6,6 +6,7 @@ import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import save_file
@@ -50,11 +51,16 @@ def write_checkpoint(model: Parler, structure: Structure, folder: Path, form: Fo
     return folder
 
 
-def write_tokenizer(tokenizer: PreTrainedTokenizerFast, folder: Path, kind: str = "PreTrainedTokenizerFast") -> None:
-    """Write the tokenizer as the Transformers of published checkpoints did. kind: the class it is said to be of."""
+def write_tokenizer(
+    tokenizer: PreTrainedTokenizerFast, folder: Path, kind: str = "PreTrainedTokenizerFast", **options: Any
+) -> None:
+    """Write the tokenizer as the Transformers of published checkpoints did.
+
+    kind: the class it is said to be of. options: further fields of `tokenizer_config.json`.
+    """
     tokenizer.save_pretrained(folder)
     file = folder / "tokenizer_config.json"
-    file.write_text(json.dumps(json.loads(file.read_text("utf-8")) | {"tokenizer_class": kind}))
+    file.write_text(json.dumps(json.loads(file.read_text("utf-8")) | {"tokenizer_class": kind, **options}))
 
 
 def stored_weights(model: Parler, descript: bool = False, norm: tuple[str, str] | None = None) -> Named:

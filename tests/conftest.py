@@ -30,6 +30,24 @@ def say():
     return functools.cache(BundledVoice().say)
 
 
+@pytest.fixture(scope="session")
+def reference():
+    """The Parler-TTS library, in a process of its own. Without it tests that use it are skipped; in CI they fail."""
+    from benchmarks.parler_reference.client import Reference
+    from benchmarks.parler_reference.environment import ReferenceMissing, in_ci, require, why_not
+
+    if reason := why_not():
+        pytest.skip(reason)
+    try:
+        folder = require()
+    except ReferenceMissing as error:
+        if in_ci():
+            pytest.fail(str(error), pytrace=False)
+        pytest.skip(str(error))
+    with Reference(folder) as library:
+        yield library
+
+
 @pytest.fixture(scope="module")
 def abused(say):
     """A warm server for a module's abuse."""

@@ -59,6 +59,10 @@ class Reference:
         """The ids of each text, read with the folder's tokenizer."""
         return self._ask("tokens", folder=str(folder), texts=list(texts))
 
+    def delayed(self, columns: list[list[int]], begin: int, end: int) -> list[list[int]]:
+        """What goes in after each step, for the tokens of each step: a list with a token of each codebook."""
+        return self._ask("delayed", columns=columns, begin=begin, end=end)
+
     def save(self, checkpoint: Path, to: Path, **options: Any) -> Path:
         """Write a checkpoint anew, as the library writes it with these options of `save_pretrained`."""
         self._ask("save", folder=str(checkpoint), to=str(to), options=options)
@@ -82,13 +86,13 @@ class Reference:
     ) -> None:
         self.close()
 
-    def _ask_for_arrays(self, what: str, **arguments: Any) -> dict[str, Tensor]:
+    def _ask_for_arrays(self, what: str, /, **arguments: Any) -> dict[str, Tensor]:
         file = Path(self._files.name) / "answer.npz"
         self._ask(what, **arguments, file=str(file))
         with np.load(file) as arrays:
             return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
-    def _ask(self, what: str, **arguments: Any) -> Any:
+    def _ask(self, what: str, /, **arguments: Any) -> Any:
         process = self._process = self._process or self._started()
         assert process.stdin
         assert process.stdout

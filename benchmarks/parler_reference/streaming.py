@@ -37,6 +37,23 @@ def codec_seconds(model: Any, codes: torch.Tensor, play_steps: int = A_SECOND) -
     return time.perf_counter() - started
 
 
+def decoded_lengths(model: Any, frames: int) -> list[int]:
+    """How many frames the codec decodes each time, while so many are streamed in chunks of a second."""
+    lengths: list[int] = []
+    decode = model.audio_encoder.decode
+
+    def counting(audio_codes: torch.Tensor, **arguments: Any) -> Any:
+        lengths.append(audio_codes.shape[-1])
+        return decode(audio_codes=audio_codes, **arguments)
+
+    model.audio_encoder.decode = counting
+    try:
+        codec_seconds(model, torch.zeros(model.decoder.num_codebooks, frames, dtype=torch.long))
+    finally:
+        model.audio_encoder.decode = decode
+    return lengths
+
+
 def decode_all(model: Any, codes: torch.Tensor) -> torch.Tensor:
     """The codec's full decode, as at the end of `generate()`: int64 [codebooks, frames] → [samples]."""
     if model.use_4dim_audio_codes:

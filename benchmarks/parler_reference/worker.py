@@ -40,7 +40,7 @@ class OnlyCodes:
 def load(folder: str) -> Any:
     """The library's model of a checkpoint folder."""
     config = json.loads((Path(folder) / "config.json").read_text("utf-8"))
-    with _narrow_codec(config["audio_encoder"]):
+    with NarrowCodec(config["audio_encoder"]):
         return LIBRARY.ParlerTTSForConditionalGeneration.from_pretrained(folder).eval()
 
 
@@ -52,12 +52,12 @@ def tokenizer(folder: str) -> Any:
     return AutoTokenizer.from_pretrained(folder)
 
 
-class _narrow_codec:
+class NarrowCodec:
     """descript's codec in the widths of the tests' checkpoints, which the library can't be told otherwise."""
 
     def __init__(self, audio_encoder: Options) -> None:
         self._module = sys.modules["parler_tts.dac_wrapper.modeling_dac"]
-        self._real = self._module.DAC  # type: ignore[attr-defined]
+        self._real = self._module.DAC
         self._widths = {name: audio_encoder[name] for name in ("encoder_dim", "decoder_dim") if name in audio_encoder}
 
     def __enter__(self) -> None:
@@ -72,7 +72,8 @@ def generate(folder: str, cases: list[Options], file: str) -> None:
 
     A case is a text, a description, a seed and options of `generate()`.
     """
-    model, found = load(folder), {}
+    model = load(folder)
+    found: dict[str, Any] = {}
     for number, case in enumerate(cases):
         codes, audio = _generated(model, tokenizer(folder), **case)
         found |= {f"{number}_codes": codes.numpy(), f"{number}_audio": audio.numpy()}
@@ -82,8 +83,6 @@ def generate(folder: str, cases: list[Options], file: str) -> None:
 def _generated(
     model: Any, reader: Any, text: str, description: str, seed: int, options: Options
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    from parler_tts.logits_processors import ParlerTTSLogitsProcessor
-
     decoded: list[torch.Tensor] = []
     decode = model.audio_encoder.decode
 
@@ -99,7 +98,10 @@ def _generated(
         with torch.inference_mode():
             audio = model.generate(
                 **arguments_of(model, reader, text, description),
-                logits_processor=[ParlerTTSLogitsProcessor(ids.eos_token_id, codebooks, 1), OnlyCodes(model)],
+                logits_processor=[
+                    LIBRARY.logits_processors.ParlerTTSLogitsProcessor(ids.eos_token_id, codebooks, 1),
+                    OnlyCodes(model),
+                ],
                 **options,
             )
     finally:
@@ -119,6 +121,15 @@ def arguments_of(model: Any, reader: Any, text: str, description: str) -> Option
 def tokens(folder: str, texts: list[str]) -> list[list[int]]:
     """The ids of each text."""
     return [tokenizer(folder)(text).input_ids for text in texts]
+
+
+def delayed(columns: list[list[int]], begin: int, end: int) -> list[list[int]]:
+    """What goes in after each step, for the tokens [codebooks] of each step."""
+    given = torch.tensor(columns).T
+    first = torch.full((len(given), 1), begin)
+    modeling = LIBRARY.modeling_parler_tts
+    _, mask = modeling.build_delay_pattern_mask(first, begin, end, len(columns) + 1, len(given))
+    return modeling.apply_delay_pattern_mask(torch.cat([first, given], 1), mask).T.tolist()[1:]
 
 
 @torch.inference_mode()
@@ -146,7 +157,7 @@ def measure(folder: str, what: str, arguments: Options) -> Any:
 
 
 QUESTIONS: dict[str, Callable[..., Any]] = {
-    function.__name__: function for function in (generate, tokens, decode, save, measure)
+    function.__name__: function for function in (generate, tokens, delayed, decode, save, measure)
 }
 
 

@@ -12,8 +12,11 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from huggingface_hub.errors import StrictDataclassError
 from torch import Tensor
 from transformers import DacConfig
+
+from utils.text.one_line import one_line
 
 Shape = Callable[[str], list[int]]
 
@@ -41,8 +44,8 @@ def codec_config(audio_encoder: dict[str, Any], names: list[str], shape: Shape) 
             return _descript_config(int(audio_encoder.get("sampling_rate", 44_100)), names, shape)
         if any(name.startswith(PREFIX + "quantizer.quantizers.") for name in names):
             return _transformers_config(audio_encoder)
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"the checkpoint's codec is not supported: {error}") from error
+    except (KeyError, TypeError, ValueError, IndexError, StrictDataclassError) as error:
+        raise ValueError(f"the checkpoint's codec is not supported: {one_line(str(error))}") from error
     raise ValueError(f"the checkpoint's codec {audio_encoder.get('model_type')!r} is not supported; DAC is")
 
 

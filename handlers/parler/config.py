@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from handlers.parler.delay_pattern import Ids
+from utils.text.one_line import one_line
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig
@@ -167,15 +168,16 @@ def _check_sizes(config: DecoderConfig) -> None:
 
 
 def _text_encoder(raw: dict[str, Any]) -> PreTrainedConfig:
+    from huggingface_hub.errors import StrictDataclassError
     from transformers import AutoConfig
 
     kind = raw.get("model_type")
     try:
         return AutoConfig.for_model(kind, **{name: value for name, value in raw.items() if name != "model_type"})
-    except (KeyError, ValueError, TypeError) as error:
+    except (KeyError, ValueError, TypeError, StrictDataclassError) as error:
         if "Unrecognized model identifier" in str(error):  # the message goes on with all that are known
             raise ValueError(f"this Transformers does not know the text encoder's model type {kind!r}") from None
-        raise ValueError(f"config.json has a text encoder that Transformers refuses: {error}") from None
+        raise ValueError(f"config.json has a text encoder that Transformers refuses: {one_line(str(error))}") from None
 
 
 def _generation(raw: dict[str, Any], generation: dict[str, Any] | None) -> dict[str, Any]:

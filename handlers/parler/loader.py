@@ -19,6 +19,7 @@ from handlers.parler.codec_names import WeightNorm, codec_config, codec_name
 from handlers.parler.config import ParlerConfig, read_config
 from handlers.parler.files import WeightFiles
 from handlers.parler.modules import Parler, Sinusoids
+from utils.text.one_line import one_line
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +53,7 @@ def _empty(config: ParlerConfig, files: WeightFiles) -> Parler:
         try:
             audio_encoder = DacModel(codec)
         except (ValueError, RuntimeError, TypeError) as error:
-            raise ValueError(f"the checkpoint's codec is not supported: {error}") from error
+            raise ValueError(f"the checkpoint's codec is not supported: {one_line(str(error))}") from error
         del audio_encoder.encoder
         model = Parler(config, text_encoder(config), audio_encoder)
     if any(buffer.is_meta for buffer in _unsaved_buffers(model.text_encoder)):

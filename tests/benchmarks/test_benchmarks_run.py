@@ -8,14 +8,12 @@ import sys
 
 import pytest
 import torch
-from transformers import T5EncoderModel
 
 from benchmarks.asking import MODELS, QUESTIONS, Turn, words
 from benchmarks.latency import STAGES, comparison, gains, summarize
-from benchmarks.parler_library import codec_seconds
-from benchmarks.parler_models import TINY_DECODER, TINY_TEXT, random_model, text_config, tiny_codec
 from benchmarks.parler_streaming import summed_decodes
 from benchmarks.reply_player import Answer, Voice, answer, play
+from tests.parler_checkpoint import build
 from utils.system.local_server import ROOT
 
 
@@ -141,7 +139,7 @@ def test_the_questions_differ():
     assert len({tuple(words(question)) for question in QUESTIONS}) == len(QUESTIONS) >= 20
 
 
-def test_parler_streaming(tmp_path):
+def test_parler_streaming(reference, tmp_path):
     plot = tmp_path / "cost.png"
     lines, figures = run("benchmarks.parler_streaming", "--size", "tiny", "--plot", str(plot))
     assert figures["max_abs_diff"] < 1e-4
@@ -151,44 +149,10 @@ def test_parler_streaming(tmp_path):
     assert any(line.startswith("step_overhead_ratio") for line in lines)
 
 
-def test_the_librarys_codec_work_is_summed_up_as_its_streamer_does_it():
-    lengths = counted_decodes(frames=300)
+def test_the_librarys_codec_work_is_summed_up_as_its_streamer_does_it(reference, tmp_path):
+    lengths = reference.measure(build(tmp_path), "decoded_lengths", frames=300)
     cost = dict(zip((100, 200, 300), (1.0, 2.0, 3.0), strict=True))  # a hundredth of a second a frame
     assert summed_decodes(cost, 300) == pytest.approx(sum(lengths) / 100)
 
 
-def counted_decodes(frames):
-    """How many frames the library decodes each time it streams so many, `A_SECOND` steps a chunk."""
-    lengths = []
-    model = random_model(T5EncoderModel(text_config(**TINY_TEXT)), tiny_codec(), TINY_DECODER)
-    decode = model.audio_encoder.decode
-
-    def counting(audio_codes, **arguments):
-        lengths.append(audio_codes.shape[-1])
-        return decode(audio_codes=audio_codes, **arguments)
-
-    model.audio_encoder.decode = counting
-    codec_seconds(model, torch.zeros(9, frames, dtype=torch.long))
-    return lengths
-
-
-def test_parler_gpu_runs_without_a_gpu():
-    _, figures = run(
-        "benchmarks.parler_gpu", "--tiny", "--device", "cpu", "--dtypes", "float32", "--modes", "none", "default",
-        "--batches", "1", "2", "--steps", "100",
-    )  # fmt: skip
-    library, *runs = figures["runs"]
-    assert library["engine"] == "library"
-    assert [(run["mode"], run["batch"]) for run in runs] == [("none", 1), ("none", 2), ("default", 1), ("default", 2)]
-    assert all(run["step_ms"] > 0 and run["real_time_factor"] > 0 for run in figures["runs"])
-    assert [run["first_audio_ms"] is None for run in runs] == [False, True, False, True]
-    assert [run["compile_s"] > 0 for run in runs] == [False, False, True, True]
-
-
-@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
-def test_parler_gpu_says_that_there_is_none():
-    ran = subprocess.run(
-        [sys.executable, "benchmarks/parler_gpu.py"], cwd=ROOT, capture_output=True, text=True, timeout=120
-    )
-    assert ran.returncode == 2
-    assert ran.stderr == "parler_gpu.py: error: there is no cuda here\n"
+@pytest.mark.more

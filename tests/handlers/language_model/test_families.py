@@ -20,7 +20,7 @@ from tests import chat_templates as templates
 from tests.fakes import Surroundings
 from tests.lm_checkpoint import build_checkpoint
 from tests.lm_families import FAMILIES, MORE, Family
-from utils.conversation.messages import ReplyEnd, Sentence, SpeechStarted, Transcript, WordsSoFar
+from utils.conversation.messages import InterimTranscript, ReplyEnd, Sentence, SpeechStarted, Transcript
 from utils.models.load_errors import load_error
 from utils.system.engine_thread import EngineThread, always
 
@@ -110,8 +110,8 @@ class Talk:
         attempt = self.world.transcribed()
         assert self.world.process(self.stage, [SpeechStarted(attempt)]) == []
         for guess in guesses:
-            number = self.world.context.ahead.begin()
-            assert self.world.process(self.stage, [WordsSoFar(number, 1, guess)]) == []
+            number = self.world.context.interim.begin()
+            assert self.world.process(self.stage, [InterimTranscript(number, 1, guess)]) == []
         *sentences, end = self.world.process(self.stage, [Transcript(attempt, 1, question)])
         assert end == ReplyEnd(attempt)
         assert all(isinstance(sentence, Sentence) for sentence in sentences)

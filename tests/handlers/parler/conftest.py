@@ -1,17 +1,15 @@
-"""A tiny checkpoint of each kind that the library knows, and the library itself, which is the judge."""
+"""A tiny checkpoint of each kind that the library knows."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from benchmarks.parler_reference.client import Reference
-from benchmarks.parler_reference.environment import ReferenceMissing, in_ci, require, why_not
 from tests.parler_checkpoint import build
 
 # Kinds that a decoder's config.json can ask for, alone and together. The structures of published models are in
@@ -35,21 +33,6 @@ ARCHITECTURES: dict[str, dict[str, Any]] = {
 }
 TEXT = "Hello there, how are you?"
 DESCRIPTION = "A calm voice."
-
-
-@pytest.fixture(scope="session")
-def reference() -> Iterator[Reference]:
-    """The Parler-TTS library. Without it the tests that compare with it are skipped, but in CI they fail."""
-    if reason := why_not():
-        pytest.skip(reason)
-    try:
-        folder = require()
-    except ReferenceMissing as error:
-        if in_ci():
-            pytest.fail(str(error), pytrace=False)
-        pytest.skip(str(error))
-    with Reference(folder) as library:
-        yield library
 
 
 @pytest.fixture(scope="session")

@@ -1,74 +1,88 @@
-"""A checkpoint that the engine can't speak with is refused by name when it is loaded, never in mid-sentence."""
+"""A checkpoint's texts: prompts, descriptions, and tokenizers of several kinds."""
 
 from __future__ import annotations
 
 import pytest
 import torch
-from transformers import EncodecConfig, EncodecModel, T5EncoderModel
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from transformers import PreTrainedTokenizerFast
 
-from benchmarks.parler_models import TINY_DECODER, TINY_TEXT, byte_tokenizer, random_model, text_config, tiny_codec
-from handlers.parler.checkpoint import Checkpoint
+from benchmarks.parler_configs import TINY
+from benchmarks.parler_models import byte_tokenizer, random_model
+from benchmarks.parler_writer import write_tokenizer
+from handlers.parler.checkpoint import Checkpoint, _tokenizer
 from handlers.parler.speech import ParlerSpeech
 from tests.parler_checkpoint import DELAY
 
-
-@pytest.fixture
-def model():
-    return random_model(T5EncoderModel(text_config(**TINY_TEXT)), tiny_codec(), TINY_DECODER)
-
-
-def test_what_is_not_refused_speaks(model):
-    speech = ParlerSpeech(Checkpoint(model, byte_tokenizer()))
-    assert speech.codes("Hello.", "A voice.", seed=0, max_new_tokens=20, min_new_tokens=20).shape == (9, 20 - DELAY)
-
-
-def test_several_audio_channels(model):
-    model.config.decoder.audio_channels = 2
-    with pytest.raises(ValueError, match="this Parler-TTS checkpoint makes 2 audio channels; one is supported"):
-        Checkpoint(model, byte_tokenizer())
+TEXTS = [
+    "Hello there, how are you?",
+    "It's  two   spaces\nand a line; 12,345.67 €, naïve café — “quoted”…",
+    "<pad> and </s> in a text, <s> too",
+    " a space before it",
+    "",
+    "नमस्ते ಕನ್ನಡ 你好 🙂",
+]
+CORPUS = ["A female speaker delivers a slightly expressive speech.", "Hello there, how are you today?"] * 20
 
 
-def test_a_description_that_is_not_projected(model):
-    model.config.text_encoder.d_model = 48
-    with pytest.raises(ValueError, match="does not project its text encoder's width 48 to 32"):
-        Checkpoint(model, byte_tokenizer())
+@pytest.fixture(scope="module")
+def checkpoint():
+    torch.manual_seed(0)
+    return Checkpoint(random_model(TINY), byte_tokenizer())
+
+
+def test_a_model_in_memory_speaks(checkpoint):
+    codes = ParlerSpeech(checkpoint).codes("Hello.", "A voice.", seed=0, max_new_tokens=20, min_new_tokens=20)
+    assert codes.shape == (9, 20 - DELAY)
+
+
+def test_a_long_prompt_is_cut_with_a_warning(checkpoint, caplog):
+    codes = ParlerSpeech(checkpoint).codes("a" * 2_000, "A voice.", seed=0, max_new_tokens=12, min_new_tokens=12)
+    assert codes.shape == (9, 12 - DELAY)
+    assert "a text of 2001 tokens is too long for one utterance: its end is cut" in caplog.text
+
+
+def test_a_prompt_that_the_model_has_no_embeddings_for_is_refused(checkpoint):
+    tokenizer = byte_tokenizer()
+    tokenizer.add_tokens(["<far>"])
+    with pytest.raises(ValueError, match="tokenizer does not fit its table of prompts"):
+        Checkpoint(checkpoint.model, tokenizer).read_prompt("<far> away")
+
+
+def pieces_with_bytes():
+    """As the multilingual models' prompts are read: pieces of words, ▁ for a space, bytes for the rest."""
+    special = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256))]
+    tokenizer = Tokenizer(models.BPE(unk_token="<unk>", byte_fallback=True, fuse_unk=True))
+    tokenizer.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
+    tokenizer.train_from_iterator(CORPUS, trainers.BpeTrainer(vocab_size=400, special_tokens=special))
+    tokenizer.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()])
+    tokenizer.post_processor = processors.TemplateProcessing(single="$A </s>", special_tokens=[("</s>", 2)])
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, unk_token="<unk>", bos_token="<s>", eos_token="</s>", pad_token="<unk>"
+    )  # fmt: skip
+
+
+def likeliest_pieces():
+    """As T5 reads descriptions, and mini v1 its prompts."""
+    trainer = trainers.UnigramTrainer(vocab_size=120, special_tokens=["<pad>", "</s>", "<unk>"], unk_token="<unk>")
+    tokenizer = Tokenizer(models.Unigram())
+    tokenizer.normalizer = normalizers.Sequence([normalizers.Nmt(), normalizers.NFKC()])
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="always")
+    tokenizer.train_from_iterator(CORPUS, trainer)
+    tokenizer.post_processor = processors.TemplateProcessing(single="$A </s>", special_tokens=[("</s>", 1)])
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="<pad>", eos_token="</s>", unk_token="<unk>")
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "message"),
+    ("make", "kind", "options"),
     [
-        ("eos_token_id", [1024, 1025], "these ids for one sign"),
-        ("pad_token_id", 1025, "pad_token_id is not its eos_token_id"),
-        ("bos_token_id", 1024, "bos_token_id is not its decoder_start_token_id"),
-        ("decoder_start_token_id", None, "these ids for one sign"),
+        (pieces_with_bytes, "LlamaTokenizerFast", {"add_bos_token": False, "add_eos_token": True, "legacy": True}),
+        (likeliest_pieces, "T5TokenizerFast", {"extra_ids": 0}),
+        (byte_tokenizer, "PreTrainedTokenizerFast", {}),
     ],
+    ids=["llama", "t5", "bytes"],
 )
-def test_signs_that_are_not_those_of_all_others(model, name, value, message):
-    setattr(model.generation_config, name, value)
-    with pytest.raises(ValueError, match=message):
-        Checkpoint(model, byte_tokenizer())
-
-
-def test_an_end_that_is_listed_alone_is_one_end(model):
-    model.generation_config.eos_token_id = [1024]
-    assert Checkpoint(model, byte_tokenizer()).ids.end == 1024
-
-
-def test_prompts_of_another_width(model):
-    model.embed_prompts = torch.nn.Embedding(300, 16)
-    with pytest.raises(ValueError, match="prompts are 16 wide, its decoder 32"):
-        Checkpoint(model, byte_tokenizer())
-
-
-@pytest.mark.filterwarnings("ignore:To copy construct from a tensor:UserWarning")  # by Encodec's own code
-def test_another_codec(model):
-    model.audio_encoder = EncodecModel(EncodecConfig(num_filters=2, hidden_size=4, codebook_size=4, codebook_dim=4))
-    with pytest.raises(ValueError, match="the codec EncodecModel is not supported"):
-        ParlerSpeech(Checkpoint(model, byte_tokenizer()))
-
-
-def test_a_long_prompt_is_cut_with_a_warning(model, caplog):
-    speech = ParlerSpeech(Checkpoint(model, byte_tokenizer()))
-    codes = speech.codes("a" * 2_000, "A voice.", seed=0, max_new_tokens=12, min_new_tokens=12)
-    assert codes.shape == (9, 12 - DELAY)
-    assert "a text of 2001 tokens is too long for one utterance: its end is cut" in caplog.text
+def test_texts_have_the_ids_that_the_library_gives_them(reference, tmp_path, make, kind, options):
+    write_tokenizer(make(), tmp_path, kind, **options)
+    tokenizer = _tokenizer(str(tmp_path))
+    assert [tokenizer(text).input_ids for text in TEXTS] == reference.tokens(tmp_path, TEXTS)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+from typing import ClassVar
 
 import pytest
 import torch
@@ -15,7 +17,11 @@ from tests.handlers.parler.conftest import ARCHITECTURES, DESCRIPTION, TEXT
 from tests.parler_checkpoint import build
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")  # torch's compiler warns of torch
-COMPILED = ["mini", "rotary-cross-attended-prompt", "grouped-queries-rotary"]
+COMPILED = [
+    "mini",
+    pytest.param("rotary-cross-attended-prompt", marks=pytest.mark.more),
+    pytest.param("grouped-queries-rotary", marks=pytest.mark.more),
+]
 TEXTS = ["A", TEXT, "Quite a long sentence, " * 12]
 VOICES = ["A calm voice.", "Shouting, from a place that is very far away, in the rain."]
 OPTIONS = {"max_new_tokens": 60, "min_new_tokens": 20}
@@ -25,10 +31,12 @@ class FakeGraph:
     """Stands in for a CUDA graph: its replay writes its result to where the recorded result was."""
 
     recorded = 0
+    devices: ClassVar[set[torch.device]] = set()
 
-    def __call__(self, step):
+    def __call__(self, step, device):
         output = step().clone()
         type(self).recorded += 1
+        self.devices.add(device)
 
         def replay():
             output.copy_(step())
@@ -41,9 +49,71 @@ class FakeGraph:
 def graphs(monkeypatch):
     """CUDA graphs are recorded as far as a CPU can; uncompiled, for that is another test's."""
     monkeypatch.setattr(FakeGraph, "recorded", 0)
+    monkeypatch.setattr(FakeGraph, "devices", set())
     monkeypatch.setattr(steps_module, "record_cuda_graph", FakeGraph())
     monkeypatch.setattr(torch, "compile", lambda step, **options: step)
     return FakeGraph
+
+
+class FakeCuda:
+    """Stands in for `torch.cuda` with two GPUs: what belongs to the current one remembers which that was."""
+
+    def __init__(self):
+        self.current, self.used = 0, []
+
+    @contextlib.contextmanager
+    def device(self, device):
+        before, self.current = self.current, torch.device(device).index
+        yield
+        self.current = before
+
+    def Stream(self):
+        return FakeStream(self)
+
+    def current_stream(self):
+        return FakeStream(self)
+
+    def CUDAGraph(self):
+        return FakeStream(self)
+
+    @contextlib.contextmanager
+    def stream(self, stream):
+        self.used.append(("run on", stream.device))
+        yield
+
+    @contextlib.contextmanager
+    def graph(self, graph):
+        self.used.append(("record", graph.device))
+        yield
+
+
+class FakeStream:
+    """A stream, or a graph."""
+
+    def __init__(self, cuda):
+        self.device, self._cuda = cuda.current, cuda
+
+    def wait_stream(self, other):
+        self._cuda.used.append(("wait for", other.device))
+
+    def replay(self):
+        self._cuda.used.append(("replay", self._cuda.current))
+
+
+def test_a_graph_is_recorded_and_replayed_on_the_gpu_that_has_the_weights(monkeypatch):
+    cuda, steps = FakeCuda(), []
+    monkeypatch.setattr(torch, "cuda", cuda)
+
+    def step():
+        steps.append(cuda.current)
+        return len(steps)
+
+    replay = steps_module.record_cuda_graph(step, torch.device("cuda:1"))
+    assert replay() == replay() == 4
+    assert steps == [1, 1, 1, 1]  # three to set things up, one that is recorded
+    assert {device for _, device in cuda.used} == {1}
+    assert [what for what, _ in cuda.used] == ["wait for", "run on", "wait for", "record", "replay", "replay"]
+    assert cuda.current == 0
 
 
 def own_speech(tmp_path, architecture="mini", **options):
@@ -87,6 +157,7 @@ def test_fixed_buffers_and_graphs_make_the_same_codes(tmp_path, graphs, architec
     greedy = all_codes(speech, do_sample=False)
     speech.compile("reduce-overhead", 128)
     assert graphs.recorded == 2
+    assert graphs.devices == {speech.decoder.weights.device}
     assert same(all_codes(speech), eager)
     assert same(all_codes(speech, do_sample=False), greedy)
 

@@ -20,7 +20,7 @@ from handlers.whisper.options import UnknownLanguage
 from tests.fakes import Surroundings
 from tests.spoken import words
 from tests.whisper_checkpoint import PUBLISHED, build
-from utils.conversation.messages import SpeechSoFar, Transcript, Utterance, WordsSoFar
+from utils.conversation.messages import InterimAudio, InterimTranscript, Transcript, Utterance
 from utils.system.engine_thread import EngineThread, always
 
 RATE = 16_000
@@ -259,8 +259,8 @@ def test_the_bundled_checkpoint_hears_a_question_ahead_and_whole(thread, say):
     world = Surroundings()
     stage = world.stage(WhisperSTTHandler, engine)
     attempt, audio = world.transcribed(), say(said)
-    number = world.context.ahead.begin()
-    ahead = world.process(stage, [SpeechSoFar(number, 1, audio[: len(audio) * 2 // 3])])
-    assert [type(message) for message in ahead] == [WordsSoFar]
+    number = world.context.interim.begin()
+    ahead = world.process(stage, [InterimAudio(number, 1, audio[: len(audio) * 2 // 3])])
+    assert [type(message) for message in ahead] == [InterimTranscript]
     [transcript] = world.process(stage, [Utterance(attempt, 1, audio, 0.0)])
     assert words(transcript.text) == words(said)
