@@ -153,6 +153,3 @@ def test_the_librarys_codec_work_is_summed_up_as_its_streamer_does_it(reference,
     lengths = reference.measure(build(tmp_path), "decoded_lengths", frames=300)
     cost = dict(zip((100, 200, 300), (1.0, 2.0, 3.0), strict=True))  # a hundredth of a second a frame
     assert summed_decodes(cost, 300) == pytest.approx(sum(lengths) / 100)
-
-
-@pytest.mark.more
