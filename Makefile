@@ -1,6 +1,6 @@
 # make demo    ask the bundled models a spoken question over TCP, and hear the answer as a WAV file
 # make talk    server and client on this machine, with its microphone and speaker (CONFIG=configs/gpu.json for a GPU)
-# make test    everything, with the real bundled models
+# make test    everything, with the real bundled models; make test-more what takes longer still
 # make check   ruff and mypy
 # make reference  what Parler-TTS is compared with: its own library, in a folder of its own (not under Python 3.14)
 # make install just the environment, .venv
@@ -13,7 +13,7 @@ FIND_PYTHON = for python in $(PYTHON) python3 python3.14 python3.13 python3.12 p
 	if $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' 2>/dev/null; then \
 	echo $$python; exit 0; fi; done; exit 1
 
-.PHONY: demo talk test check reference install models portaudio pulseaudio compiler clean
+.PHONY: demo talk test test-more check reference install models portaudio pulseaudio compiler clean
 
 demo: models portaudio
 	@$(PY) demo.py
@@ -22,8 +22,11 @@ talk: models portaudio
 	@$(PY) talk.py $(CONFIG)
 
 test: models portaudio pulseaudio compiler .venv/.tools
-	$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not alone"
+	$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not alone and not more"
 	$(PY) -m pytest -m alone
+
+test-more: models .venv/.tools
+	$(PY) -m pytest -m more
 
 check: .venv/.tools
 	$(PY) -m ruff check .

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from transformers import (
-    MODEL_FOR_CAUSAL_LM_MAPPING,
+    MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING,
     AutoConfig,
     AutoModelForCausalLM,
     AutoModelForImageTextToText,
@@ -40,7 +40,8 @@ def build_checkpoint(folder: Path, model_type: str, template: Template | None = 
         config = AutoConfig.for_model(model_type, **special, **changes)
     else:
         config = AutoConfig.for_model(model_type, **{**text, **changes})
-    kind = AutoModelForCausalLM if type(config) in MODEL_FOR_CAUSAL_LM_MAPPING else AutoModelForImageTextToText
+    sees = type(config) in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
+    kind = AutoModelForImageTextToText if sees else AutoModelForCausalLM
     torch.manual_seed(0)
     kind.from_config(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)

@@ -96,7 +96,18 @@ MORE = {
             "layer_types": ["sliding_attention", "full_attention", "sliding_attention", "full_attention"],
         },
     ),
-    "sees, text part alone": Family(
+    "sees, its text part is a model": Family(
+        "qwen3_5",
+        templates.QWEN3,
+        RecurrentCaches,
+        {
+            "text_config": {"model_type": "qwen3_5_text", "initializer_range": 0.2, **GATED},
+            "vision_config": {
+                "depth": 1, "hidden_size": 32, "intermediate_size": 64, "num_heads": 4, "out_hidden_size": 32,
+            },
+        },
+    ),
+    "sees, in parts": Family(
         "gemma3",
         templates.PARTS,
         config={

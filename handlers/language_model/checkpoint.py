@@ -15,7 +15,7 @@ def load_model(folder: str, dtype: torch.dtype, device: str, trust_remote_code: 
 
     config = AutoConfig.from_pretrained(folder, trust_remote_code=trust_remote_code)
     hide_loading_bars()
-    model = _class_for(config).from_pretrained(folder, dtype=dtype, trust_remote_code=trust_remote_code)
+    model = _class_for(config).from_pretrained(folder, config=config, dtype=dtype, trust_remote_code=trust_remote_code)
     model.generation_config.cache_implementation = None  # the caches are the engine's
     return model.to(device).eval()
 

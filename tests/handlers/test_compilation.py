@@ -120,7 +120,12 @@ def test_what_does_not_compile_runs_uncompiled(monkeypatch, caplog):
 
 
 @pytest.mark.parametrize(
-    ("model_type", "changes"), [("llama", {}), ("phi3", {"sliding_window": 32}), ("gemma", {"head_dim": 8})]
+    ("model_type", "changes"),
+    [
+        ("llama", {}),
+        ("phi3", {"sliding_window": 32}),
+        ("gemma3_text", {"head_dim": 8, "sliding_window": 32, "layer_types": ["sliding_attention", "full_attention"]}),
+    ],
 )
 def test_a_compiled_language_model_says_the_same(tmp_path, thread, monkeypatch, model_type, changes):
     monkeypatch.setattr(language_model_engine, "COMPILED_LENGTHS", (64, 512))
