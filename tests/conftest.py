@@ -34,17 +34,13 @@ def say():
 def reference():
     """The Parler-TTS library, in a process of its own. Without it tests that use it are skipped; in CI they fail."""
     from benchmarks.parler_reference.client import Reference
-    from benchmarks.parler_reference.environment import ReferenceMissing, in_ci, require, why_not
+    from benchmarks.parler_reference.environment import FOLDER, in_ci, missing, why_not
 
     if reason := why_not():
         pytest.skip(reason)
-    try:
-        folder = require()
-    except ReferenceMissing as error:
-        if in_ci():
-            pytest.fail(str(error), pytrace=False)
-        pytest.skip(str(error))
-    with Reference(folder) as library:
+    if reason := missing():
+        (pytest.fail if in_ci() else pytest.skip)(reason)
+    with Reference(FOLDER) as library:
         yield library
 
 

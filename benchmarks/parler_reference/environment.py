@@ -29,12 +29,15 @@ def why_not(version: tuple[int, int] = sys.version_info[:2]) -> str | None:
     return f"the Parler-TTS library runs under Python 3.11-3.13, and this is {version[0]}.{version[1]}"
 
 
+def missing(folder: Path = FOLDER) -> str | None:
+    """What to do where the library is not there, or was made of other requirements; else None."""
+    return None if _is_made(folder) else "the Parler-TTS library to compare with is missing: run make reference"
+
+
 def require(folder: Path = FOLDER) -> Path:
-    """The folder of the library. Raises ReferenceMissing where it is not there or was made of other requirements."""
-    if reason := why_not():
+    """The folder of the library. Raises ReferenceMissing where it is missing or can't run."""
+    if reason := why_not() or missing(folder):
         raise ReferenceMissing(reason)
-    if not _is_made(folder):
-        raise ReferenceMissing("the Parler-TTS library to compare with is missing: run make reference")
     return folder
 
 

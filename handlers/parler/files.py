@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import pickle
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from torch import Tensor
 from utils.models.hub import of_hub
 
 SAFETENSORS, PYTORCH = "model.safetensors", "pytorch_model.bin"  # the names that `save_pretrained` gives them
+MOST_MAPPED = 64 * 2**20  # numbers that are read before a file is closed and opened again; 256 MiB in float32
 DESCRIPTIONS = (
     "config.json", "generation_config.json", "*.index.json",
     "tokenizer*", "special_tokens_map.json", "added_tokens.json", "vocab*", "merges.txt", "spiece.model",
@@ -58,9 +60,10 @@ class WeightFiles:
 
     def __init__(self, folder: Path) -> None:
         self._shapes: dict[str, list[int]] = {}
-        self._files = _weight_files(folder)
-        for file in self._files:
+        self._files: dict[Path, list[str]] = {}
+        for file in _weight_files(folder):
             with _opened(file) as tensors:
+                self._files[file] = tensors.names
                 self._shapes.update({name: tensors.shape(name) for name in tensors.names})
 
     @property
@@ -74,10 +77,24 @@ class WeightFiles:
 
     def read(self, wanted: Callable[[str], bool]) -> Iterator[tuple[str, Tensor]]:
         """(name, tensor) of each that is wanted, on the CPU, of the file's dtype. Valid until the next one is read."""
-        for file in self._files:
-            with _opened(file) as tensors:
-                for name in filter(wanted, tensors.names):
-                    yield name, tensors.read(name)
+        for file, names in self._files.items():
+            for group in self._groups(filter(wanted, names)):
+                with _opened(file) as tensors:
+                    for name in group:
+                        yield name, tensors.read(name)
+
+    def _groups(self, names: Iterable[str]) -> Iterator[list[str]]:
+        """What was read of a file counts as memory in use until the file is closed. So it is closed now and then."""
+        group: list[str] = []
+        size = 0
+        for name in names:
+            group.append(name)
+            size += math.prod(self._shapes[name])
+            if size >= MOST_MAPPED:
+                yield group
+                group, size = [], 0
+        if group:
+            yield group
 
 
 def _weight_files(folder: Path) -> list[Path]:

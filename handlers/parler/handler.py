@@ -1,7 +1,7 @@
 """Text to speech with Parler-TTS (Lyth and King 2024, https://arxiv.org/abs/2402.01912): a voice described in words.
 
-Any checkpoint, from the hub or a folder, fine-tuned and multilingual ones too. The engine streams by itself, on the
-weights that the library loads: see `handlers/parler/`.
+Any checkpoint, from the hub or a folder, fine-tuned and multilingual ones too. The engine reads its files and streams
+by itself: see `handlers/parler/`.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ LETTERS_PER_S = 11  # of slow speech: a text of so many has room in the seconds 
 class ParlerEngine:
     """A Parler-TTS checkpoint on its engine thread. Options: see `arguments/parler_tts_arguments.py`.
 
-    Raises what `from_pretrained` raises, and ValueError that names what is not supported: of the checkpoint or of the
-    options of `generate()`; or where the description can't be read by the checkpoint's text encoder.
+    Raises OSError where the checkpoint can't be had or read, and ValueError that names what is not supported: of the
+    checkpoint or of the options of `generate()`; or where the description can't be read by its text encoder.
     """
 
     def __init__(

@@ -12,6 +12,7 @@ import torch
 from huggingface_hub.utils import filter_repo_objects
 from safetensors.torch import save_file
 
+from handlers.parler import files as files_module
 from handlers.parler.files import WeightFiles, checkpoint_folder
 
 WEIGHTS = {"a.weight": torch.arange(6.0).view(2, 3), "b": torch.ones(4, dtype=torch.float16), "c": torch.zeros(1)}
@@ -38,9 +39,11 @@ def save_in_parts(folder: Path, whole: str) -> list[Path]:
 WHOLE = ["model.safetensors", "pytorch_model.bin"]
 
 
+@pytest.mark.parametrize("most_mapped", [1, 7, 10**9], ids=lambda most: f"{most} at a time")
 @pytest.mark.parametrize("in_parts", [False, True], ids=["whole", "in parts"])
 @pytest.mark.parametrize("name", WHOLE)
-def test_weights_have_their_names_shapes_and_values(tmp_path, name, in_parts):
+def test_weights_have_their_names_shapes_and_values(tmp_path, monkeypatch, name, in_parts, most_mapped):
+    monkeypatch.setattr(files_module, "MOST_MAPPED", most_mapped)
     if in_parts:
         save_in_parts(tmp_path, name)
     else:

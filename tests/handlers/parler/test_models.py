@@ -92,6 +92,24 @@ def test_mini_v1_has_as_many_weights_as_its_published_file():
     assert 4 * weights == pytest.approx(3_511_490_560, rel=2e-4)
 
 
+BERT = {"vocab_size": 320, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64}
+TEXT_ENCODERS = {
+    "mt5": {**TINY.text, "model_type": "mt5"},
+    "umt5": {**TINY.text, "model_type": "umt5"},
+    "bert": {**BERT, "model_type": "bert"},
+    "roberta": {**BERT, "model_type": "roberta", "pad_token_id": 1},
+}
+
+
+@pytest.mark.parametrize("name", TEXT_ENCODERS)
+def test_descriptions_are_read_by_the_text_encoder_that_is_named(reference, tmp_path, name):
+    """Some have buffers that no file has: positions, for instance."""
+    folder = build(tmp_path, structure=replace(TINY, text=TEXT_ENCODERS[name]), restless=True)
+    speech = ParlerSpeech(Checkpoint.load(str(folder), torch.float32, "cpu"))
+    for case, (expected, _) in zip(CASES, reference.generate(folder, CASES), strict=True):
+        assert torch.equal(speech.codes(case.text, case.description, seed=3, **case.options), expected)
+
+
 @pytest.mark.more
 def test_the_real_codec_sounds_as_the_library_makes_it(reference, tmp_path):
     """In its real widths, 76.65 M parameters, behind a tiny decoder."""
