@@ -18,8 +18,8 @@ from transformers.cache_utils import (
 from handlers.language_model.decoding import Reader
 from handlers.language_model.llama_step import TOLERANCE
 from handlers.language_model.prompt_cache import (
+    EagerCaches,
     GrowingCaches,
-    PromptCaches,
     RecurrentCaches,
     Session,
     keep_read_tokens,
@@ -33,7 +33,7 @@ CAN_BE_CROPPED = {DynamicLayer, DynamicIndexedLayer, DummyLayer}
 BEGINNING, WRONG, RIGHT = [1, 7, 3, 9], [5, 2, 8], [4, 6, 8, 2, 5]  # tokens to try a cache with
 
 
-def choose_caches(model: Any, reader: Reader) -> PromptCaches | None:
+def choose_caches(model: Any, reader: Reader) -> EagerCaches | None:
     """The caches that this model's prompts can be kept in, or None: then it reads every prompt in full.
 
     On the engine's thread, in inference mode.
@@ -65,7 +65,7 @@ def _layers(model: Any) -> list[Any]:
     return list(DynamicCache(config=model.config).layers)
 
 
-def _of_layers(model: Any) -> PromptCaches | None:
+def _of_layers(model: Any) -> EagerCaches | None:
     layers = _layers(model)
     kinds = {type(layer) for layer in layers}
     if not any(isinstance(layer, CacheLayerMixin) for layer in layers):
@@ -81,7 +81,7 @@ def _is_plain(model: Any) -> bool:
     return {type(layer) for layer in _layers(model)} == {DynamicLayer}
 
 
-def _difference(model: Any, reader: Reader, caches: PromptCaches) -> float:
+def _difference(model: Any, reader: Reader, caches: EagerCaches) -> float:
     """|difference| ÷ |logits| between tokens read at once, and read after others that were taken back."""
     size = int(model.config.get_text_config(decoder=True).vocab_size)
     beginning, wrong, right = ([token % size for token in part] for part in (BEGINNING, WRONG, RIGHT))

@@ -78,14 +78,10 @@ class Reader:
             if tokens[-1] in ends:
                 return
 
-    def read_ahead(self, tokens: list[int], cache: Any, live: Live, chunk: int, least: int = 1) -> None:
-        """Read all of `tokens` into the cache, so many at a time, and stop between them when `live` turns false.
-
-        least: fewer are not read by themselves.
-        """
-        while len(tokens) - (held := int(cache.get_seq_length())) >= least and live():
-            left = len(tokens) - held - chunk
-            self.read(tokens if left < least else tokens[: held + chunk], cache)
+    def read_ahead(self, tokens: list[int], cache: Any, live: Live, chunk: int) -> None:
+        """Read all of `tokens` into the cache, so many at a time, and stop between them when `live` turns false."""
+        while (held := cache.get_seq_length()) < len(tokens) and live():
+            self.read(tokens[: held + chunk], cache)
 
     def _tensor(self, tokens: list[int]) -> torch.Tensor:
         return torch.tensor([tokens], device=self._device)

@@ -19,9 +19,9 @@ from handlers.language_model.checkpoint import load_model
 from handlers.language_model.decoding import Reader, is_plain_greedy
 from handlers.language_model.llama_step import KeyValueBuffers, install_llama_step
 from handlers.language_model.prompt_cache import (
+    EagerCaches,
     FixedCaches,
     GrowingCaches,
-    PromptCaches,
     Session,
     common_prefix,
     keep_read_tokens,
@@ -79,7 +79,7 @@ class LanguageModelEngine:
         self._streams = self._gen_kwargs.get("num_beams", 1) == 1
         self._plain = is_plain_greedy(self._model, self._gen_kwargs)
         self._reader = Reader(self._model, device)
-        self._caches: PromptCaches | None = self._choose_caches()
+        self._caches: EagerCaches | FixedCaches | None = self._choose_caches()
         self._gen_kwargs.update(eos_token_id=self._end_tokens(), pad_token_id=self._pad_token())
         self._context_length = _context_length(self._model)
         if (mode := usable_mode("lm", compile_mode, device)) is None or not self._compile(mode):
@@ -105,7 +105,7 @@ class LanguageModelEngine:
         prompt of these words, which may prove to be all of them.
 
         Returns when it is read, or soon after `live` turns false; what was read until then is kept. Does nothing
-        where caches are not kept.
+        where caches have a fixed length, or are not kept at all.
         """
         with contextlib.suppress(CancelledError):
             self._thread.call(lambda: self._read_ahead(session, chat, live, words), live)
@@ -116,7 +116,7 @@ class LanguageModelEngine:
         self._generate(session, prompt, live, emit, self._gen_kwargs, self._most_new_tokens)
 
     @torch.inference_mode()
-    def _choose_caches(self) -> PromptCaches | None:
+    def _choose_caches(self) -> EagerCaches | None:
         """None where `generate` has to begin with an empty cache: with beams, and where it drafts tokens and checks
         them, for then it reads the whole prompt again, also over a cache that holds it."""
         drafts = self._gen_kwargs.get("prompt_lookup_num_tokens") or self._model.generation_config.use_mtp
@@ -124,6 +124,11 @@ class LanguageModelEngine:
             return None
         with self._step_threads:
             return choose_caches(self._model, self._reader)
+
+    @property
+    def _eager_caches(self) -> EagerCaches | None:
+        """The caches, if their model is not compiled."""
+        return None if isinstance(self._caches, FixedCaches) else self._caches
 
     @torch.inference_mode()
     def _generate(
@@ -140,7 +145,7 @@ class LanguageModelEngine:
         streamer = PieceStreamer(self._tokenizer, prompt, emit, self._template.thought_tokens)
         try:
             with self._step_threads:
-                if self._plain and cache is not None and not isinstance(self._caches, FixedCaches):
+                if self._plain and self._eager_caches is not None:
                     ends = () if "min_new_tokens" in options else options["eos_token_id"]
                     self._reader.greedy(prompt, cache, options["max_new_tokens"], ends, live, streamer.put_token)
                     streamer.end()
@@ -168,7 +173,7 @@ class LanguageModelEngine:
 
     @torch.inference_mode()
     def _read_ahead(self, session: Session, chat: Chat, live: Live, words: str | None) -> None:
-        caches = self._caches
+        caches = self._eager_caches
         if caches is None:
             return
         prompts = [self._prompt(chat, text) for text in (PROBES if words is None else [words])]
@@ -179,7 +184,7 @@ class LanguageModelEngine:
         cache = caches.prepare(session, [*known, NO_TOKEN], 0)
         try:
             with self._step_threads:
-                self._reader.read_ahead(known, cache, live, AHEAD_TOKENS, caches.least)
+                self._reader.read_ahead(known, cache, live, AHEAD_TOKENS)
         finally:
             keep_read_tokens(session, known)
             if words is None:

@@ -35,15 +35,16 @@ class Session:
 class PromptCaches(Protocol):
     """Where the sessions' keys and values are. All methods: on the engine's thread."""
 
-    rereads: int
-    """How many of the last tokens that a prompt and its forerunner share are left to be read with the prompt."""
-
-    least: int
-    """How many tokens are read ahead at once, at least."""
-
     def prepare(self, session: Session, prompt: list[int], new_tokens: int) -> Any:
         """The cache to generate with: of this session's tokens it keeps those that `prompt` begins with, but never
         all of it. new_tokens: how many may follow the prompt."""
+
+
+class EagerCaches(PromptCaches, Protocol):
+    """Caches of a model that is not compiled: they also take what is read before the prompt is known in full."""
+
+    rereads: int
+    """How many of the last tokens that a prompt and its forerunner share are left to be read with the prompt."""
 
     def mark(self, session: Session) -> None:
         """What this session holds now is what later prompts begin with."""
@@ -52,7 +53,7 @@ class PromptCaches(Protocol):
 class GrowingCaches:
     """Each session has a cache of its own, as long as its prompt, which can be cropped. make: an empty one."""
 
-    rereads, least = 0, 1
+    rereads = 0
 
     def __init__(self, make: Callable[[], DynamicCache] = DynamicCache) -> None:
         self._make = make
@@ -78,7 +79,7 @@ class RecurrentCaches:
     cache, made when what is known before the user's words had been read. make: an empty cache.
     """
 
-    rereads, least = 1, 1
+    rereads = 1
 
     def __init__(self, make: Callable[[], DynamicCache]) -> None:
         self._make = make
@@ -106,9 +107,6 @@ class FixedCaches:
     where it is empty, so a short conversation should not have the longest.
     """
 
-    rereads = 0
-    least = 2  # one alone would take the compiled step, which is for the arguments of `generate`
-
     def __init__(self, layers: int, lengths: Sequence[int]) -> None:
         """layers: of the model. lengths: tokens, ascending. A cache takes its memory when it is first used."""
         self._caches = {length: _FixedCache(layers, length) for length in lengths}
@@ -126,9 +124,6 @@ class FixedCaches:
         session.cache, self._owner = cache, session
         _keep(session, prompt, kept)
         return cache
-
-    def mark(self, session: Session) -> None:
-        """Nothing to do: a cache can be cropped to any length."""
 
 
 class _FixedCache(StaticCache):

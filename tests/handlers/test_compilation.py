@@ -51,14 +51,11 @@ def whisper(thread, mode, **generation) -> WhisperEngine:
     return thread.call(lambda: WhisperEngine(thread, **options))
 
 
-def conversation(engine, turns=8, ahead=False) -> list[str]:
-    """A conversation that grows; every third reply is interrupted. ahead: what is known of a prompt is read before."""
+def conversation(engine, turns=8) -> list[str]:
+    """A conversation that grows; every third reply is interrupted."""
     chat, session, replies = engine.new_chat(), engine.new_session(), []
     for turn in range(turns):
         question = QUESTIONS[turn % len(QUESTIONS)]
-        if ahead:
-            engine.prefill(session, chat, always)
-            engine.prefill(session, chat, always, question[: turn % 3 + 1] if turn % 2 else question)
         stream = engine.stream(session, chat, question, always)
         if turn % 3 == 2:
             text = next(stream)
@@ -137,24 +134,8 @@ def test_a_compiled_language_model_says_the_same(tmp_path, thread, monkeypatch, 
     warm = graphs()
     assert warm - before == 2  # one for each length of the cache
     assert conversation(engine) == expected
-    assert conversation(engine, ahead=True) == expected
+    assert conversation(engine) == expected
     assert graphs() == warm
-
-
-def test_a_compiled_language_model_reads_ahead(tmp_path, thread, monkeypatch):
-    monkeypatch.setattr(language_model_engine, "COMPILED_LENGTHS", (256,))
-    engine = language_model(thread, build_checkpoint(tmp_path, "llama"), "default")
-    chat, session = engine.new_chat(), engine.new_session()
-    engine.prefill(session, chat, always, QUESTIONS[0])
-    prompt = engine._prompt(chat, QUESTIONS[0])
-    assert session.tokens == prompt
-    lengths = []
-    forward = engine._model.forward
-    engine._model.forward = lambda *args, **kwargs: (
-        lengths.append(kwargs["input_ids"].shape[1]) or forward(*args, **kwargs)
-    )
-    "".join(engine.stream(session, chat, QUESTIONS[0], always))
-    assert lengths[0] == 1  # the last token alone is read again, for what follows it
 
 
 def test_conversations_that_take_turns_do_not_share_a_cache(tmp_path, thread, monkeypatch):
