@@ -21,12 +21,12 @@ demo: models portaudio
 talk: models portaudio
 	@$(PY) talk.py $(CONFIG)
 
-test: models portaudio pulseaudio compiler .venv/.tools
+test: models reference portaudio pulseaudio compiler .venv/.tools
 	$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not alone and not more"
 	$(PY) -m pytest -m alone
 
-test-more: models .venv/.tools
-	$(PY) -m pytest -m more
+test-more: models reference portaudio pulseaudio compiler .venv/.tools
+	$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m more
 
 check: .venv/.tools
 	$(PY) -m ruff check .

@@ -21,6 +21,7 @@ import torch
 logger = logging.getLogger(__name__)
 
 WITHOUT_GRAPHS = "default"  # the other modes record CUDA graphs
+UNRECORDED = {"reduce-overhead": WITHOUT_GRAPHS, "max-autotune": "max-autotune-no-cudagraphs"}
 COMPILERS = ("c++", "g++", "clang++")  # what inductor looks for, on a CPU
 
 Forward = Callable[..., Any]
@@ -54,7 +55,7 @@ class CompiledForward:
         self._module = module
         self._eager: Forward = module.forward
         self._result = result
-        self._graphs = mode != WITHOUT_GRAPHS
+        self._graphs = mode not in (WITHOUT_GRAPHS, *UNRECORDED.values())
         self._compiled: Forward = torch.compile(self._eager, mode=mode, fullgraph=True, dynamic=False)
 
         @functools.wraps(self._eager)  # generate() reads the signature
@@ -86,9 +87,10 @@ class Compilation:
         self._forwards: list[CompiledForward] = []
         _let_transformers_log()
 
-    def add(self, module: torch.nn.Module, is_step: IsStep, result: str) -> None:
-        """Compile `module.forward`; see CompiledForward."""
-        self._forwards.append(CompiledForward(module, self._mode, is_step, result))
+    def add(self, module: torch.nn.Module, is_step: IsStep, result: str, graphs: bool = True) -> None:
+        """Compile `module.forward`; see CompiledForward. graphs: CUDA graphs may be recorded of it."""
+        mode = self._mode if graphs else UNRECORDED.get(self._mode, self._mode)
+        self._forwards.append(CompiledForward(module, mode, is_step, result))
 
     def warmed_up(self, runs: Iterable[Callable[[], None]]) -> bool:
         """Compile now, by runs in which every shape occurs. False: it does not work, and all is uncompiled again."""
@@ -98,11 +100,27 @@ class Compilation:
         except Exception as error:
             for forward in self._forwards:
                 forward.undo()
+            forget_broken_recording()
             reason = " ".join(str(error).split())[:200]
             logger.warning("%s failed, the model runs uncompiled: %s: %s", self._option, type(error).__name__, reason)
             logger.debug("compilation failed", exc_info=True)
             return False
         return True
+
+
+def forget_broken_recording() -> None:
+    """After a CUDA graph that could not be recorded to its end.
+
+    PyTorch's generator of random numbers then counts for that recording for ever, and raises where anything is drawn.
+    The end of a recording that succeeds tells it that it is over.
+    """
+    if not torch.cuda.is_available() or not torch.cuda.is_initialized():
+        return
+    try:
+        with torch.cuda.graph(torch.cuda.CUDAGraph()):
+            torch.zeros(1, device="cuda")
+    except RuntimeError:
+        logger.debug("the recording that broke off could not be ended", exc_info=True)
 
 
 def _plain(value: Any) -> Any:

@@ -71,7 +71,10 @@ def _is_made(folder: Path) -> bool:
 
 
 def main() -> int:
-    """Returns 0, or 1 where it can't be made."""
+    """Returns 0, also under a Python that can't run it, or 1 where it can't be made."""
+    if reason := why_not():
+        print(f"make reference: nothing is made: {reason}", file=sys.stderr)
+        return 0
     try:
         make()
     except ReferenceMissing as error:

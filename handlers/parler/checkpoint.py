@@ -13,6 +13,7 @@ from handlers.parler.delay_pattern import Ids
 from handlers.parler.files import checkpoint_folder
 from handlers.parler.loader import load_model
 from handlers.parler.modules import Parler
+from utils.models.devices import prepare_device
 from utils.models.hub import hub_problem
 
 logger = logging.getLogger(__name__)
@@ -38,6 +39,7 @@ class Checkpoint:
         (float16: 48 dB; DAC's own 44.1 kHz topology with random weights).
         Raises OSError where files can't be had or read, and ValueError where the model is none that is supported.
         """
+        prepare_device(device)
         folder = checkpoint_folder(name)
         model = load_model(folder, dtype, torch.float32 if dtype == torch.bfloat16 else dtype, device)
         return cls(model, _tokenizer(str(folder)), _description_tokenizer(model.config.text_encoder_name))

@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from handlers.compilation import forget_broken_recording
 from handlers.parler.batch import Utterance, UtteranceBatch
 from handlers.parler.checkpoint import Checkpoint
 from handlers.parler.codec import Codec
@@ -70,6 +71,7 @@ class ParlerSpeech:
                 "--tts_compile_mode %s failed, the model runs uncompiled: %s: %s", mode, type(error).__name__, reason
             )
             logger.debug("compilation failed", exc_info=True)
+            forget_broken_recording()
             return False
         return True
 

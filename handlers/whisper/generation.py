@@ -21,6 +21,10 @@ from utils.system.engine_thread import Live, always
 
 logger = logging.getLogger(__name__)
 
+# Whisper's `generate` itself gives the inner one what this line warns of, once a process.
+OF_NO_USE = "Passing `generation_config` together with generation-related arguments"
+logging.getLogger("transformers.generation.utils").addFilter(lambda line: not line.getMessage().startswith(OF_NO_USE))
+
 LONGEST_TEXT = 448  # tokens: what every checkpoint has positions for, at most
 
 
@@ -65,9 +69,10 @@ class Generator:
             return False
         self._config.cache_implementation = "static"
         compilation = Compilation("stt", mode)
-        compilation.add(self._model.model.encoder, _is_whole_window, "last_hidden_state")
+        # cuDNN may want memory for a convolution while a graph is recorded, which breaks it off (H100, PyTorch 2.11).
+        compilation.add(self._model.model.encoder, _is_whole_window, "last_hidden_state", graphs=False)
         compilation.add(self._model, _makes_one_token, "logits")
-        config = self._changed(min_new_tokens=min(tokens, self._config.max_length))
+        config = self._changed(min_new_tokens=min(tokens, self._config.max_length), min_length=None)
 
         def warm_up() -> None:
             self._decode(features, always, config)

@@ -7,7 +7,6 @@ import subprocess
 import sys
 
 import pytest
-import torch
 
 from benchmarks.asking import MODELS, QUESTIONS, Turn, words
 from benchmarks.latency import STAGES, comparison, gains, summarize

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
 
@@ -11,7 +12,7 @@ import torch
 from torch._dynamo.utils import counters
 
 from handlers import compilation
-from handlers.compilation import Compilation, usable_mode
+from handlers.compilation import Compilation, forget_broken_recording, usable_mode
 from handlers.language_model import engine as language_model_engine
 from handlers.language_model.engine import LanguageModelEngine
 from handlers.language_model.prompt_cache import FixedCaches, RecurrentCaches
@@ -114,6 +115,48 @@ def test_what_does_not_compile_runs_uncompiled(monkeypatch, caplog):
     assert module.forward == eager
     [record] = [record for record in caplog.records if record.levelno >= logging.WARNING]
     assert record.message.endswith("the model runs uncompiled: RuntimeError: no such kernel")
+
+
+@pytest.mark.parametrize(
+    ("mode", "graphs", "used"),
+    [
+        ("default", True, "default"),
+        ("default", False, "default"),
+        ("reduce-overhead", True, "reduce-overhead"),
+        ("reduce-overhead", False, "default"),
+        ("max-autotune", False, "max-autotune-no-cudagraphs"),
+    ],
+)
+def test_graphs_are_recorded_only_where_they_may_be(monkeypatch, mode, graphs, used):
+    asked, steps = [], []
+    monkeypatch.setattr(torch, "compile", lambda forward, **options: asked.append(options["mode"]) or forward)
+    monkeypatch.setattr(torch.compiler, "cudagraph_mark_step_begin", lambda: steps.append(1))
+    module = torch.nn.Module()
+    module.forward = lambda **arguments: {"logits": torch.zeros(1)}
+    Compilation("stt", mode).add(module, lambda arguments: True, "logits", graphs=graphs)
+    module(x=1)
+    assert asked == [used]
+    assert bool(steps) == (graphs and mode != "default")
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_a_recording_that_broke_off_is_ended_by_one_that_does_not(monkeypatch, broken):
+    recorded = []
+
+    @contextlib.contextmanager
+    def graph(made):
+        if broken:
+            raise RuntimeError("no recording here")
+        recorded.append(made)
+        yield
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.cuda, "graph", graph)
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", lambda: "graph")
+    monkeypatch.setattr(torch, "zeros", lambda *size, device: None)
+    forget_broken_recording()
+    assert recorded == ([] if broken else ["graph"])
 
 
 @pytest.mark.parametrize(
