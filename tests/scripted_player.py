@@ -23,10 +23,11 @@ class ScriptedTurns(Turns):
 
     def __init__(self, world: Surroundings) -> None:
         super().__init__(world.records.ended, world.clock)
+        self._clock = world.clock
         self.script: list[tuple[float, Callable[[], object]]] = []
 
     def play(self, attempt: int) -> bool:
-        while self.state(attempt) in (State.PREPARING, State.COMMITTED) and not self._may_play(attempt):
+        while self.state(attempt) in (State.PREPARING, State.COMMITTED) and not self.may_play(attempt):
             self.next_step()
         return super().play(attempt)
 
