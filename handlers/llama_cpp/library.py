@@ -210,9 +210,7 @@ def load_library() -> Library:
     found = importlib.metadata.version(WHEEL)
     if found != RELEASE:
         raise UnusableModel(f"{WHEEL} {found} is installed, and {RELEASE} is needed: pip install -r requirements.txt")
-    files = sorted(
-        path for path in Path(folder).iterdir() if path.name.startswith(f"{WHEEL}.") and path.suffix != ".py"
-    )
+    files = [path for path in sorted(Path(folder).iterdir()) if path.suffix in (".so", ".pyd")]
     try:
         return Library(ctypes.CDLL(str(files[0])))
     except IndexError:

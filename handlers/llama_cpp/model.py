@@ -39,9 +39,8 @@ class Model:
         """How many tokens there are."""
         self.context_length = int(self._c.llama_model_n_ctx_train(self.pointer))
         """The longest text that it was trained on, in tokens."""
-        self.rewinds = not (
-            self._c.llama_model_is_recurrent(self.pointer) or self._c.llama_model_is_hybrid(self.pointer)
-        )
+        recurrent = self._c.llama_model_is_recurrent(self.pointer) or self._c.llama_model_is_hybrid(self.pointer)
+        self.rewinds = not recurrent
         """Whether what it has read can be forgotten from any token on. Recurrent layers only go forward."""
 
     @property
@@ -95,7 +94,7 @@ class Model:
         return self._name(token) if token >= 0 else ""
 
     def cache_size(self, tokens: int) -> int:
-        """Bytes that the keys and values of so many tokens take. Of a model without a layer's worth of them, too many."""
+        """Bytes that the keys and values of so many tokens take, if every layer keeps all of them."""
         layers, heads = self._c.llama_model_n_layer(self.pointer), self._c.llama_model_n_head_kv(self.pointer)
         usual = self._c.llama_model_n_embd(self.pointer) // max(1, self._c.llama_model_n_head(self.pointer))
         lengths = (self.described(f".attention.{which}_length") for which in ("key", "value"))

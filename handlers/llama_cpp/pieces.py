@@ -7,16 +7,18 @@ from collections.abc import Callable
 
 from utils.system.engine_thread import Emit
 
+NO_TOKEN = -1
+
 
 class ReplyText:
-    """The text of one reply. piece: of a token. thought_tokens: what begins and ends a thought, which is not emitted."""
+    """The text of one reply. piece: of a token. thought_tokens: they begin and end a thought, which is not emitted."""
 
     def __init__(
         self, piece: Callable[[int], bytes], emit: Emit[str], thought_tokens: tuple[int, int] | None = None
     ) -> None:
         self._piece = piece
         self._emit = emit
-        self._begin, self._end = thought_tokens or (None, None)
+        self._begin, self._end = thought_tokens or (NO_TOKEN, NO_TOKEN)
         self._thinks = False
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
 

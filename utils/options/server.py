@@ -80,9 +80,9 @@ def server_options(typed: Mapping[str, Any], from_file: Mapping[str, Any] | None
     skipped = [name for name in kept if name not in typed and _owner(name, classes, backends)]
     values = {name: value for name, value in kept.items() if name not in skipped} | typed
     _refuse_other_backends(values, classes, backends)
-    options = ServerOptions(*map(_checked_generation, read_options(classes, values)), notes=_notes(dropped, skipped))
+    options = ServerOptions(*map(_checked_generation, read_options(classes, values)))
     _refuse_equal_ports(options)
-    return options
+    return replace(options, notes=_notes(dropped, skipped))
 
 
 def _without_other_models(typed: Mapping[str, Any], from_file: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
@@ -146,7 +146,7 @@ def _refuse_other_backends(
 
 
 def _owner(name: str, classes: Sequence[type], backends: dict[str, dict[str, type]]) -> str | None:
-    """The part and the backend ("lm transformers") whose option this is; None where it is one of `classes`, or of none."""
+    """Part and backend ("lm transformers") whose option this is; None where it is one of `classes`, or nobody's."""
     if _takes(name, classes):
         return None
     others = ((part, backend, cls) for part, found in backends.items() for backend, cls in found.items())
