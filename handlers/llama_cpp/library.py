@@ -207,7 +207,7 @@ def load_library() -> Library:
     folder = next(iter((spec and spec.submodule_search_locations) or ()), None)
     if folder is None:
         raise UnusableModel(f"the package {WHEEL} is not installed: pip install -r requirements.txt")
-    found = importlib.metadata.version(WHEEL)
+    found = importlib.metadata.version(WHEEL).partition("+")[0]  # what follows names a build for a GPU
     if found != RELEASE:
         raise UnusableModel(f"{WHEEL} {found} is installed, and {RELEASE} is needed: pip install -r requirements.txt")
     files = [path for path in sorted(Path(folder).iterdir()) if path.suffix in (".so", ".pyd")]

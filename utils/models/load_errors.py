@@ -37,7 +37,7 @@ def load_error(part: str, model_name: str, error: BaseException, hub_problem: st
     if hub_problem is not None and of_hub(model_name) and isinstance(error, OSError):
         reason = f"the hub can't be reached ({hub_problem}), and it is not in the hub's cache here; {BUNDLED_HINT}"
     elif looks_like_path(model_name) and not Path(model_name).expanduser().exists():
-        reason = "there is no such folder"
+        reason = f"there is no such {'file' if model_name.endswith('.gguf') else 'folder'}"
     else:
         reason = _reason(part, error)
     subject = f"--{part}_model_name {model_name}" if model_name else f"the {part.upper()} stage"

@@ -82,7 +82,7 @@ class _Hub:
     """A model hub with one repository: the calls of its library that are used here."""
 
     def __init__(self, folder, monkeypatch, offline: bool) -> None:
-        import huggingface_hub
+        import huggingface_hub.constants
 
         self.folder, self.fetched = folder, []
         monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", offline)
