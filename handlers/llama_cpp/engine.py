@@ -62,7 +62,7 @@ class LlamaCppEngine:
         except NoChatTemplate as error:
             raise UnusableModel(str(error)) from error
         self._ends = set(self._template.end_tokens())
-        self._room = min(n_ctx, self._model.context_length)
+        self._room = min(n_ctx, self._model.context_length or n_ctx)
         self._block = BLOCK if self._model.on_gpu else CPU_BLOCK
         self._context, self._sequences = self._make_context(usual_threads() if threads is None else threads)
         self._warm_up()

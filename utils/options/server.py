@@ -74,11 +74,11 @@ def server_options(typed: Mapping[str, Any], from_file: Mapping[str, Any] | None
     backends = discover_backends()
     kept, dropped = _without_other_models(typed, from_file or {})
     names = {field.name for field in option_fields(ServerArguments)}
-    (server,) = read_options([ServerArguments], {n: value for n, value in (kept | typed).items() if n in names})
+    (server,) = read_options([ServerArguments], {n: value for n, value in {**kept, **typed}.items() if n in names})
     chosen = [_choose(backends, part, server) for part in PARTS]
     classes = [ServerArguments, SocketArguments, *chosen]
     skipped = [name for name in kept if name not in typed and _owner(name, classes, backends)]
-    values = {name: value for name, value in kept.items() if name not in skipped} | typed
+    values = {**{name: value for name, value in kept.items() if name not in skipped}, **typed}
     _refuse_other_backends(values, classes, backends)
     options = ServerOptions(*map(_checked_generation, read_options(classes, values)))
     _refuse_equal_ports(options)
