@@ -56,6 +56,7 @@ def _description(architecture: str) -> dict[str, int | float]:
 
 
 def _add_vocabulary(writer: gguf.GGUFWriter, special: tuple[str, ...]) -> int:
+    special = tuple(name for name in special if name not in FIRST)  # llama.cpp ends the process over a second one
     texts = [*FIRST, *(f"<0x{byte:02X}>" for byte in range(256)), SPACE, *special]
     kinds = [UNKNOWN, CONTROL, CONTROL, *[BYTE] * 256, WORD, *[CONTROL] * len(special)]
     writer.add_tokenizer_model("llama")
