@@ -30,6 +30,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     started = time.monotonic()
     options = read_server_options(sys.argv[1:] if argv is None else argv)
     configure_logging(options.server.log_level)
+    for note in options.notes:
+        logger.info(note)
     let_waiting_threads_sleep()
     report_nothing()
     with StopSignals() as stop, contextlib.ExitStack() as opened:

@@ -25,7 +25,7 @@ class ServerArguments:
         },
     )
     stt: str = field(default="whisper", metadata={"help": "The speech-to-text backend: whisper."})
-    lm: str = field(default="transformers", metadata={"help": "The language model backend: transformers."})
+    lm: str = field(default="transformers", metadata={"help": "The language model backend: transformers or llama_cpp."})
     tts: str = field(default="parler", metadata={"help": "The text-to-speech backend: parler or piper."})
     metrics_file: str | None = field(
         default=None, metadata={"help": "A file that the figures of each turn are appended to, as one line of JSON."}

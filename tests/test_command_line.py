@@ -99,6 +99,17 @@ def test_a_missing_folder_and_a_missing_gpu_are_one_line():
     assert "no such GPU: cuda:99" in result.stderr.splitlines()[-1]
 
 
+def test_a_gguf_file_that_is_none_is_one_line(tmp_path):
+    file = tmp_path / "model.gguf"
+    file.write_text("no model")
+    for name, reason in {str(file): f"{file} is no GGUF file", "./gone.gguf": "there is no such file"}.items():
+        result = run("configs/bundled.json", *ports(), "--lm", "llama_cpp", "--lm_model_name", name)
+        assert result.returncode == 1
+        line = f"s2s_pipeline.py: error: --lm_model_name {name} can't be loaded: {reason}"
+        assert result.stderr.splitlines()[-1] == line
+        assert "Traceback" not in result.stderr
+
+
 def test_help_is_quick_to_import():
     code = (
         "import sys\n"

@@ -14,7 +14,6 @@ from transformers.cache_utils import StaticCache
 
 from handlers.compilation import Compilation, usable_mode
 from handlers.language_model.cache_choice import attention_layers, choose_caches
-from handlers.language_model.chat_template import ChatTemplate
 from handlers.language_model.checkpoint import load_model
 from handlers.language_model.decoding import Reader, is_plain_greedy
 from handlers.language_model.llama_step import KeyValueBuffers, install_llama_step
@@ -31,6 +30,7 @@ from handlers.language_model.steps import StepThreads, sampling_options
 from handlers.language_model.streamer import PieceStreamer
 from handlers.stale import StaleCriteria
 from utils.models.bundled import resolve_model
+from utils.models.chat_template import ChatTemplate
 from utils.models.devices import resolve_dtype
 from utils.models.tokenizer import load_tokenizer
 from utils.system.engine_thread import Emit, EngineThread, Live, always

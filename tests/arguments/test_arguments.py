@@ -53,7 +53,7 @@ CLIENT = {
 
 
 def defaults(options) -> dict:
-    instances = [getattr(options, f.name) for f in dataclasses.fields(options)]
+    instances = [getattr(options, f.name) for f in dataclasses.fields(options) if f.name != "notes"]
     return {f.name: getattr(instance, f.name) for instance in instances for f in option_fields(type(instance))}
 
 
@@ -134,10 +134,13 @@ def test_options_and_engine_agree(cls):
         ({"play_steps_s": 0}, "--play_steps_s must be more than 0.0, not 0.0"),
         ({"chat_size": -1}, "--chat_size must be at least 0, not -1"),
         ({"stt_gen_task": "sing"}, "--stt_gen_task must be one of transcribe, translate, not 'sing'"),
-        ({"lm": "llama"}, "--lm must be one of transformers, not 'llama'"),
+        ({"lm": "llama"}, "--lm must be one of llama_cpp, transformers, not 'llama'"),
         ({"tts_length_scale": 2}, "--tts_length_scale belongs to --tts piper, which is not chosen"),
         ({"tts": "piper", "play_steps_s": 1}, "--play_steps_s belongs to --tts parler, which is not chosen"),
         ({"tts": "piper", "tts_gen_top_k": 1}, "--tts_gen_top_k belongs to --tts parler, which is not chosen"),
+        ({"lm": "llama_cpp", "lm_gen_top_h": 1}, "--lm_gen_top_h belongs to --lm transformers, which is not chosen"),
+        ({"lm_n_ctx": 1024}, "--lm_n_ctx belongs to --lm llama_cpp, which is not chosen"),
+        ({"lm": "llama_cpp", "lm_gen_min_p": 2}, "--lm_gen_min_p must be at most 1, not 2.0"),
         ({"recv_port": 5, "send_port": 5}, "--recv_port and --send_port must differ, both are 5"),
     ],
 )

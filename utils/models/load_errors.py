@@ -25,6 +25,10 @@ class LoadError(RuntimeError):
     """A stage could not be loaded; the message is the whole line for the user."""
 
 
+class UnusableModel(ValueError):
+    """A model, or what runs it, can't be used; the message is the reason in one line, for the user."""
+
+
 def load_error(part: str, model_name: str, error: BaseException, hub_problem: str | None = None) -> LoadError:
     """The line for `error`, raised while the model of a part (`stt`, `lm`, …) was loaded.
 
@@ -33,7 +37,7 @@ def load_error(part: str, model_name: str, error: BaseException, hub_problem: st
     if hub_problem is not None and of_hub(model_name) and isinstance(error, OSError):
         reason = f"the hub can't be reached ({hub_problem}), and it is not in the hub's cache here; {BUNDLED_HINT}"
     elif looks_like_path(model_name) and not Path(model_name).expanduser().exists():
-        reason = "there is no such folder"
+        reason = f"there is no such {'file' if model_name.endswith('.gguf') else 'folder'}"
     else:
         reason = _reason(part, error)
     subject = f"--{part}_model_name {model_name}" if model_name else f"the {part.upper()} stage"
@@ -43,6 +47,8 @@ def load_error(part: str, model_name: str, error: BaseException, hub_problem: st
 def _reason(part: str, error: BaseException) -> str:
     text = " ".join(str(e) for e in _chain(error))
     names = {type(e).__name__ for e in _chain(error)}
+    if isinstance(error, UnusableModel):
+        return str(error)
     if any(name.startswith("Bundled") or name == "UnknownBundledModel" for name in names):
         return one_line(str(error))
     # A model that is not there is refused with status 401 too, and the library's text then speaks of gated repos.

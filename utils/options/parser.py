@@ -17,6 +17,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import importlib
+import inspect
 import json
 import math
 import re
@@ -62,12 +63,19 @@ def fail(prog: str, message: str) -> NoReturn:
 
 def command_line_values(argv: Sequence[str], config_file: bool) -> dict[str, Any]:
     """Option name → raw value. The command line wins over the file. Raises OptionError, HelpAsked."""
+    from_file, typed = values_by_origin(argv, config_file)
+    return from_file | typed
+
+
+def values_by_origin(argv: Sequence[str], config_file: bool) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Option name → raw value, of the file and of the command line itself. Raises OptionError, HelpAsked."""
     words = list(argv)
     if any(word in ("-h", "--help") for word in words):
         raise HelpAsked
+    from_file: dict[str, Any] = {}
     values: dict[str, Any] = {}
     if config_file and words and words[0] and not words[0].startswith("-"):
-        values.update(read_config(words.pop(0)))
+        from_file = read_config(words.pop(0))
     while words:
         word = words.pop(0)
         if not word.startswith("--") or word == "--":
@@ -78,7 +86,7 @@ def command_line_values(argv: Sequence[str], config_file: bool) -> dict[str, Any
             values[name] = True if bare else words.pop(0)  # only a bool may stand bare; others refuse True
         else:
             values[name] = value
-    return values
+    return from_file, values
 
 
 def _is_option(word: str) -> bool:
@@ -137,8 +145,10 @@ def unknown_option(name: str, dataclasses_: Sequence[type]) -> str:
 
 
 def option_fields(dataclass: type) -> list[dataclasses.Field[Any]]:
-    """The fields that are options."""
-    return [field for field in dataclasses.fields(dataclass) if field.metadata.get("option", True)]
+    """The fields that are options: those of the class itself, then those that it inherits."""
+    own = inspect.get_annotations(dataclass)
+    options = [field for field in dataclasses.fields(dataclass) if field.metadata.get("option", True)]
+    return sorted(options, key=lambda field: field.name not in own)
 
 
 def convert(dataclass: type, field: dataclasses.Field[Any], raw: Any) -> Any:

@@ -13,15 +13,16 @@ from utils.options.generation import check_generation_options
 from utils.options.parser import (
     HelpAsked,
     OptionError,
-    command_line_values,
     fail,
     help_text,
     option_fields,
     read_options,
     unknown_option,
+    values_by_origin,
 )
 from utils.options.stages import PARTS, discover_backends, stage_options
 
+SWAPPABLE = ("stt", "lm", "tts")  # parts with several backends to choose from
 PROG = "s2s_pipeline.py"
 DESCRIPTION = "The speech-to-speech server: hears, thinks and answers aloud."
 
@@ -48,11 +49,15 @@ class ServerOptions:
     tts: Any
     """The options of the chosen text-to-speech backend, likewise."""
 
+    notes: tuple[str, ...] = ()
+    """What of the config file has no effect in this run, a line each, for the log."""
+
 
 def read_server_options(argv: Sequence[str]) -> ServerOptions:
     """The options of a command line. An error ends the process with one line and status 2, `--help` with status 0."""
     try:
-        return server_options(command_line_values(argv, config_file=True))
+        from_file, typed = values_by_origin(argv, config_file=True)
+        return server_options(typed, from_file)
     except HelpAsked:
         print(help_text(all_dataclasses(), prog=PROG, description=DESCRIPTION, config_file=True))
         raise SystemExit(0) from None
@@ -60,17 +65,41 @@ def read_server_options(argv: Sequence[str]) -> ServerOptions:
         fail(PROG, str(error))
 
 
-def server_options(values: Mapping[str, Any]) -> ServerOptions:
-    """The options from raw values. Raises OptionError."""
-    names = {field.name for field in option_fields(ServerArguments)}
-    (server,) = read_options([ServerArguments], {name: value for name, value in values.items() if name in names})
+def server_options(typed: Mapping[str, Any], from_file: Mapping[str, Any] | None = None) -> ServerOptions:
+    """The options from raw values. Raises OptionError.
+
+    typed: of the command line, which wins. from_file: of the config file. An option of a backend that was not chosen is
+    refused on the command line; in the file it has no effect, so that one file serves for several choices.
+    """
     backends = discover_backends()
+    kept, dropped = _without_other_models(typed, from_file or {})
+    names = {field.name for field in option_fields(ServerArguments)}
+    (server,) = read_options([ServerArguments], {n: value for n, value in {**kept, **typed}.items() if n in names})
     chosen = [_choose(backends, part, server) for part in PARTS]
     classes = [ServerArguments, SocketArguments, *chosen]
+    skipped = [name for name in kept if name not in typed and _owner(name, classes, backends)]
+    values = {**{name: value for name, value in kept.items() if name not in skipped}, **typed}
     _refuse_other_backends(values, classes, backends)
     options = ServerOptions(*map(_checked_generation, read_options(classes, values)))
     _refuse_equal_ports(options)
-    return options
+    return replace(options, notes=_notes(dropped, skipped))
+
+
+def _without_other_models(typed: Mapping[str, Any], from_file: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """The file's values without the models of backends that the command line replaces, and the names of what went."""
+    usual = {part: getattr(ServerArguments(), part) for part in SWAPPABLE}
+    replaced = [part for part in SWAPPABLE if part in typed and typed[part] != from_file.get(part, usual[part])]
+    dropped = [name for part in replaced if (name := f"{part}_model_name") in from_file and name not in typed]
+    return {name: value for name, value in from_file.items() if name not in dropped}, dropped
+
+
+def _notes(dropped: Sequence[str], skipped: Sequence[str]) -> tuple[str, ...]:
+    notes = []
+    if dropped:
+        notes.append(f"the config file's {', '.join(dropped)} is for another backend: not used")
+    if skipped:
+        notes.append(f"the config file has options of backends that are not chosen: {', '.join(skipped)}: not used")
+    return tuple(notes)
 
 
 def all_dataclasses() -> list[type]:
@@ -109,15 +138,22 @@ def _refuse_other_backends(
     values: Mapping[str, Any], classes: Sequence[type], backends: dict[str, dict[str, type]]
 ) -> None:
     """Refuse options of backends that were not chosen, with a better message than "unknown option"."""
-    known = {field.name for cls in classes for field in option_fields(cls)}
-    prefixes = tuple(prefix for cls in classes if (prefix := getattr(cls, "gen_prefix", None)))
     for name in values:
-        if name in known or (prefixes and name.startswith(prefixes)):
-            continue
-        for part, others in backends.items():
-            for backend, cls in others.items():
-                gen_prefix = getattr(cls, "gen_prefix", None)
-                own = any(field.name == name for field in option_fields(cls))
-                if own or (gen_prefix and name.startswith(gen_prefix)):
-                    raise OptionError(f"--{name} belongs to --{part} {backend}, which is not chosen")
-        raise OptionError(unknown_option(name, classes))
+        if owner := _owner(name, classes, backends):
+            raise OptionError(f"--{name} belongs to --{owner}, which is not chosen")
+        if not _takes(name, classes):
+            raise OptionError(unknown_option(name, classes))
+
+
+def _owner(name: str, classes: Sequence[type], backends: dict[str, dict[str, type]]) -> str | None:
+    """Part and backend ("lm transformers") whose option this is; None where it is one of `classes`, or nobody's."""
+    if _takes(name, classes):
+        return None
+    others = ((part, backend, cls) for part, found in backends.items() for backend, cls in found.items())
+    return next((f"{part} {backend}" for part, backend, cls in others if _takes(name, [cls])), None)
+
+
+def _takes(name: str, classes: Sequence[type]) -> bool:
+    """Whether one of these dataclasses has the option."""
+    prefixes = tuple(prefix for cls in classes if (prefix := getattr(cls, "gen_prefix", None)))
+    return name.startswith(prefixes) or any(field.name == name for cls in classes for field in option_fields(cls))

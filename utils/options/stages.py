@@ -41,8 +41,8 @@ def stage_options(arguments: Any) -> dict[str, Any]:
             generation[name.removeprefix("gen_")] = value
         else:
             options[name] = value
-    if hasattr(arguments, "extra_gen"):
-        generation.update(arguments.extra_gen)
+    if generation or hasattr(arguments, "extra_gen"):
+        generation.update(getattr(arguments, "extra_gen", {}))
         options["gen_kwargs"] = {name: value for name, value in generation.items() if value is not None}
     return options
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from handlers.language_model.chat_template import ChatTemplate, NoChatTemplate
 from tests import chat_templates as templates
 from tests.lm_checkpoint import tokenizer_of_characters
+from utils.models.chat_template import ChatTemplate, NoChatTemplate
 
 SYSTEM, ONE, TWO = (
     {"role": "system", "content": "Be brief."},

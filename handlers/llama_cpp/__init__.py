@@ -1,0 +1,1 @@
+"""A language model in a GGUF file, run by llama.cpp in this process."""
