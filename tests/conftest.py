@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.abused_server import FRANCE, MOST_GROWTH, STORY, AbusedServer
 from tests.process_watch import MIB, PeakWatch, ProcessWatch
@@ -17,6 +18,9 @@ LONG = ("test_benchmarks_run", "test_endurance", "test_abuse", "test_compilation
 
 let_waiting_threads_sleep()  # as the server does, before any test loads torch
 report_nothing()
+# How long an example takes says how busy the machine is, and nothing of the code.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -70,6 +70,7 @@ def test_the_second_signal_ends_it_at_once(moment, first):
         assert_left_nothing(server, seconds)
 
 
+@pytest.mark.alone
 def test_a_background_job_whose_shell_ignores_ctrl_c_hears_it_all_the_same():
     command = ["s2s_pipeline.py", "configs/bundled.json", "--recv_port", "0", "--send_port", "0"]
     process = subprocess.Popen(

@@ -10,7 +10,7 @@ import threading
 import pytest
 import torch
 
-from handlers.language_model import handler as language_model
+from handlers import lm
 from handlers.language_model.checkpoint import load_model
 from handlers.language_model.engine import LanguageModelEngine
 from handlers.language_model.handler import LanguageModelHandler
@@ -52,7 +52,7 @@ def engine(request, thread, tmp_path_factory):
 @pytest.fixture(autouse=True)
 def no_rest(monkeypatch):
     """No voice begins here, so the model does not wait for one."""
-    monkeypatch.setattr(language_model, "LONGEST_REST_S", 0.0)
+    monkeypatch.setattr(lm, "LONGEST_REST_S", 0.0)
 
 
 def load(thread, folder, family: Family, **options) -> LanguageModelEngine:

@@ -68,7 +68,10 @@ def test_an_utterance_that_is_left_changes_nothing_of_the_next(load_parler, spea
     expected = speak(engine)
     with contextlib.closing(engine.stream("Something else.", always)) as stream:
         assert len(next(stream))
-    assert np.array_equal(speak(engine), expected)
+    again = speak(engine)
+    # How long the chunks are depends on the time that they take, and the last bit of a sample on where a chunk begins.
+    assert len(again) == len(expected)
+    assert np.abs(again.astype(int) - expected).max() <= 1
 
 
 def test_the_structures_differ_as_the_published_ones_do():

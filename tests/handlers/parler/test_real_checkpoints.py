@@ -85,7 +85,10 @@ def test_the_length_is_limited(load_parler, speak, options, steps_made):
 def test_greedy_speech_is_always_the_same(load_parler, speak, options):
     engine = load_parler(gen_kwargs=steps_of(SHORT_STEPS) | options)
     first = speak(engine)
-    assert np.array_equal(first, np.concatenate(list(engine.stream("Hello there.", lambda: True))))
+    again = np.concatenate(list(engine.stream("Hello there.", lambda: True)))
+    # How long the chunks are depends on the time that they take, and the last bit of a sample on where a chunk begins.
+    assert len(again) == len(first)
+    assert np.abs(again.astype(int) - first).max() <= 1
 
 
 def test_the_description_and_the_text_shape_the_voice(load_parler, speak):
