@@ -39,6 +39,7 @@ def test_latency(tmp_path):
     assert sum(line.startswith("voice to voice") for line in lines) == 3
 
 
+@pytest.mark.more
 def test_lm_speed():
     lines, figures = run(
         "benchmarks.lm_speed", "--variants", "float32/generate", "float32", "int4", "--questions", "1", "--tokens", "6"
@@ -59,6 +60,7 @@ def test_startup():
     assert any(line.startswith("ready_s") for line in lines)
 
 
+@pytest.mark.more
 def test_stt_windows():
     lines, figures = run("benchmarks.stt_windows", "--windows", "8", "--every", "60")
     whole, short = figures["windows"]["30"], figures["windows"]["8"]
@@ -68,6 +70,7 @@ def test_stt_windows():
     assert any(line.startswith("8 s") for line in lines)
 
 
+@pytest.mark.more
 def test_first_clauses():
     lines, figures = run("benchmarks.first_clauses", "--questions", "3", "--rates", "25", "60")
     assert figures["replies"] == 3
@@ -138,6 +141,7 @@ def test_the_questions_differ():
     assert len({tuple(words(question)) for question in QUESTIONS}) == len(QUESTIONS) >= 20
 
 
+@pytest.mark.more
 def test_parler_streaming(reference, tmp_path):
     plot = tmp_path / "cost.png"
     lines, figures = run("benchmarks.parler_streaming", "--size", "tiny", "--plot", str(plot))

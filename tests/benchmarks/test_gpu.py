@@ -71,6 +71,7 @@ def test_it_says_that_there_is_no_gpu(capsys):
     assert capsys.readouterr().err == "gpu.py: error: there is no cuda here\n"
 
 
+@pytest.mark.more
 def test_all_parts_run_on_a_cpu_with_tiny_models(tmp_path):
     ran = subprocess.run(
         [

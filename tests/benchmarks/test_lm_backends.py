@@ -6,9 +6,12 @@ import json
 import subprocess
 import sys
 
+import pytest
+
 from utils.system.local_server import ROOT
 
 
+@pytest.mark.more
 def test_both_backends_answer_and_are_measured():
     command = ["benchmarks.lm_backends", "--variants", "llama_cpp", "float32", "--questions", "1", "--tokens", "12"]
     ran = subprocess.run([sys.executable, "-m", *command], cwd=ROOT, capture_output=True, text=True, timeout=250)
