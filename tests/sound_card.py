@@ -34,7 +34,7 @@ ctl.!default { type pulse }
 INSTALL = "the sound card of the tests is missing: apt install pulseaudio pulseaudio-utils libasound2-plugins"
 RAW = ["--raw", "--format=s16le", f"--rate={RATE}", "--channels=1"]
 AT_ONCE = [*RAW, "--latency-msec=20"]
-# Air has one delay. With less in stock it runs dry on a busy machine, and sound takes longer from then on.
+# Air has one delay and no holes. With less in stock it runs dry on a busy machine: a hole, and longer from then on.
 STEADY = [*RAW, "--latency-msec=150"]
 
 
@@ -100,8 +100,8 @@ class SoundCard:
         """Say float32 [n], 16 kHz, -1..1, into the microphone; returns when it has been spoken."""
         data = (np.clip(audio, -1, 1) * 32_767).astype("<i2").tobytes()
         subprocess.run(
-            ["pacat", "--playback", "--device=mic", *AT_ONCE],
-            env=self.environment, input=data, check=True, timeout=len(audio) / RATE + DEADLINE_S,
+            ["pacat", "--playback", "--device=mic", *STEADY],
+            env=self.environment, input=data, check=True, timeout=len(audio) / RATE + DEADLINE_S, preexec_fn=go_first,
         )  # fmt: skip
 
     def record(self) -> Recording:
