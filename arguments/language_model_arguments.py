@@ -52,9 +52,10 @@ class LanguageModelHandlerArguments(LMArguments):
     lm_quantize: str | None = field(
         default=None,
         metadata={
-            "help": "Keep the weights in 8 or 4 bits, on a CPU. int8 is for any model, int4 for models that were "
-            "published in 4 bits.",
-            "choices": (None, "int8", "int4"),
+            "help": "int8: keep the weights in 8 bits, on a CPU. This needs the package torchao. For 4 bits use "
+            "--lm llama_cpp.",
+            "choices": (None, "int8"),
+            "refused": {"int4": "Transformers has no 4 bits for CPUs: use --lm llama_cpp, which runs GGUF files"},
         },
     )
     lm_trust_remote_code: bool = field(

@@ -36,7 +36,7 @@ from utils.system.cpu_threads import let_waiting_threads_sleep
 from utils.system.engine_thread import EngineThread, always
 
 if TYPE_CHECKING:
-    from handlers.language_model.engine import LanguageModelEngine
+    from handlers.llama_cpp.engine import LlamaCppEngine
     from handlers.piper.handler import PiperEngine
 
 LM, VOICE = "bundled:smollm2-135m-instruct", "bundled:piper-en_US-joe-medium"
@@ -111,18 +111,14 @@ def measure(questions: Sequence[str]) -> tuple[list[Answer], Voice, float]:
             thread.close(30)
 
 
-def load_lm(thread: EngineThread) -> LanguageModelEngine:
-    """As configs/bundled.json has it, but the same answers every time."""
-    import torch
+def load_lm(thread: EngineThread) -> LlamaCppEngine:
+    """As configs/bundled.json has it, but it samples: the same answers every time."""
+    from handlers.llama_cpp.engine import LlamaCppEngine
 
-    from handlers.language_model.engine import LanguageModelEngine
-
-    torch.manual_seed(SEED)
-    return LanguageModelEngine(
-        thread, model_name=LM, device="cpu", torch_dtype="auto", compile_mode=None, quantize=None,
-        trust_remote_code=False,
+    return LlamaCppEngine(
+        thread, model_name=LM, n_ctx=2_048, threads=None, gpu_layers=0,
         user_role="user", init_chat_role="system", init_chat_prompt=PROMPT, chat_size=4,
-        gen_kwargs={"max_new_tokens": 96, "do_sample": True, "temperature": 0.8},
+        gen_kwargs={"max_new_tokens": 96, "do_sample": True, "temperature": 0.8, "seed": SEED},
     )  # fmt: skip
 
 
@@ -133,7 +129,7 @@ def load_voice(thread: EngineThread) -> PiperEngine:
     return PiperEngine(thread, model_name=VOICE, device="cpu", length_scale=1.0, speaker_id=None)
 
 
-def ask(lm: LanguageModelEngine, questions: Sequence[str]) -> tuple[list[Answer], float]:
+def ask(lm: LlamaCppEngine, questions: Sequence[str]) -> tuple[list[Answer], float]:
     """(the answers, tokens a second)."""
     from transformers import AutoTokenizer
 
@@ -152,7 +148,7 @@ def token_starts(tokenizer: Any, text: str) -> list[int]:
     return [start for start, _ in tokenizer(text, add_special_tokens=False, return_offsets_mapping=True).offset_mapping]
 
 
-def time_voice(lm: LanguageModelEngine, tts: PiperEngine, rate: float) -> Voice:
+def time_voice(lm: LlamaCppEngine, tts: PiperEngine, rate: float) -> Voice:
     """rate: the model's tokens a second by itself."""
     alone = spoken(tts)
     stop, words = threading.Event(), []

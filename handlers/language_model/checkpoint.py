@@ -2,22 +2,67 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib.util
+import logging
+import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 
+from utils.models.load_errors import UnusableModel
 from utils.models.progress_bars import hide_loading_bars
 
+logger = logging.getLogger(__name__)
 
-def load_model(folder: str, dtype: torch.dtype, device: str, trust_remote_code: bool) -> Any:
-    """The model, ready to generate. folder: or a name of the hub. Raises what Transformers raises."""
+NEEDS_TORCHAO = "--lm_quantize int8 needs the package torchao: pip install torchao==0.18.0"
+# While torchao is imported: which of its CUDA kernels do not fit this machine, which of its classes torch knows now.
+NOISY = ("torchao", "torch.utils._pytree")
+
+
+def load_model(
+    folder: str, dtype: torch.dtype, device: str, trust_remote_code: bool, quantize: str | None = None
+) -> Any:
+    """The model, ready to generate. folder: or a name of the hub. quantize: "int8", on a CPU only: the weights of the
+    linear layers have 8 bits, and one scale an output. Raises UnusableModel, and what Transformers raises."""
     from transformers import AutoConfig
 
     config = AutoConfig.from_pretrained(folder, trust_remote_code=trust_remote_code)
     hide_loading_bars()
-    model = _class_for(config).from_pretrained(folder, config=config, dtype=dtype, trust_remote_code=trust_remote_code)
+    model = _class_for(config).from_pretrained(
+        folder, config=config, dtype=dtype, trust_remote_code=trust_remote_code, **_quantization(quantize, device)
+    )
     model.generation_config.cache_implementation = None  # the caches are the engine's
     return model.to(device).eval()
+
+
+def _quantization(kind: str | None, device: str) -> dict[str, Any]:
+    if kind is None:
+        return {}
+    if not device.startswith("cpu"):
+        logger.warning("--lm_quantize %s is for a CPU: on %s the model runs unquantized", kind, device)
+        return {}
+    if importlib.util.find_spec("torchao") is None:
+        raise UnusableModel(NEEDS_TORCHAO)
+    with _quiet():
+        from torchao.quantization import Int8WeightOnlyConfig
+    from transformers import TorchAoConfig
+
+    return {"quantization_config": TorchAoConfig(Int8WeightOnlyConfig())}
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    levels = {name: logging.getLogger(name).level for name in NOISY}
+    with warnings.catch_warnings(action="ignore"):
+        for name in NOISY:
+            logging.getLogger(name).setLevel(logging.ERROR)
+        try:
+            yield
+        finally:
+            for name, level in levels.items():
+                logging.getLogger(name).setLevel(level)
 
 
 def _class_for(config: Any) -> Any:

@@ -8,7 +8,6 @@ from typing import Any
 import torch
 from transformers import GenerationConfig
 
-from handlers.language_model.llama_step import KeyValueBuffers
 from utils.system.engine_thread import Live
 
 # What of a checkpoint's or the user's settings changes nothing while no sampling, or no beams, are asked for.
@@ -42,17 +41,14 @@ class Reader:
     def read(self, tokens: list[int], cache: Any) -> torch.Tensor:
         """Read those of `tokens` that `cache` does not hold, at least one → the last one's logits, [vocabulary]."""
         start = cache.get_seq_length()
-        if isinstance(cache, KeyValueBuffers):
-            inputs = {"input_ids": self._tensor(tokens[start:]), "cache": cache, "logits_to_keep": 1}
-        else:
-            inputs = self._model.prepare_inputs_for_generation(
-                self._tensor(tokens),
-                next_sequence_length=len(tokens) - start,
-                cache=cache,
-                is_first_iteration=not start,
-                use_cache=True,
-                **self._last_only,
-            )
+        inputs = self._model.prepare_inputs_for_generation(
+            self._tensor(tokens),
+            next_sequence_length=len(tokens) - start,
+            cache=cache,
+            is_first_iteration=not start,
+            use_cache=True,
+            **self._last_only,
+        )
         logits: torch.Tensor = self._model(**inputs, return_dict=True).logits[0, -1]
         return logits
 

@@ -16,18 +16,16 @@ from handlers.compilation import Compilation, usable_mode
 from handlers.language_model.cache_choice import attention_layers, choose_caches
 from handlers.language_model.checkpoint import load_model
 from handlers.language_model.decoding import Reader, is_plain_greedy
-from handlers.language_model.llama_step import KeyValueBuffers, install_llama_step
 from handlers.language_model.prompt_cache import (
     EagerCaches,
     FixedCaches,
     GrowingCaches,
     Session,
-    common_prefix,
     keep_read_tokens,
 )
-from handlers.language_model.quantization import quantize_linears
 from handlers.language_model.steps import StepThreads, sampling_options
 from handlers.language_model.streamer import PieceStreamer
+from handlers.prompts import UNBOUNDED_CONTEXT, Prompts, common_prefix
 from handlers.stale import StaleCriteria
 from utils.models.bundled import resolve_model
 from utils.models.chat_template import ChatTemplate
@@ -38,12 +36,10 @@ from utils.turns.chat import Chat
 
 logger = logging.getLogger(__name__)
 
-UNBOUNDED_CONTEXT = 1 << 20  # tokens, for a model whose config names no limit
 COMPILED_LENGTHS = (1_024, 4_096)  # tokens; each takes memory, and a compilation of its own at the start
 WARM_UP_TOKENS = 4
 AHEAD_TOKENS = 64  # read at a time while the user speaks: 0.1 s of SmolLM2 on two cores
 NO_TOKEN = -1  # stands for the one that follows
-PROBES = ("A", "5")  # words of a user that begin differently: what the prompts share is known before the words are
 
 
 class LanguageModelEngine:
@@ -68,12 +64,10 @@ class LanguageModelEngine:
         folder = resolve_model(model_name)
         self._thread = thread
         self._device = device
-        self._chat_options = (chat_size, init_chat_role, init_chat_prompt, user_role)
         self._tokenizer = load_tokenizer(folder, trust_remote_code)
         self._template = ChatTemplate(self._tokenizer, init_chat_role, user_role)
         dtype = resolve_dtype(torch_dtype, device, bfloat16_on_cpu=True)
-        self._model = load_model(folder, dtype, device, trust_remote_code)
-        quantize_linears(self._model, quantize, device)
+        self._model = load_model(folder, dtype, device, trust_remote_code, quantize)
         self._step_threads = StepThreads(self._model, device)
         self._gen_kwargs = sampling_options(gen_kwargs)
         self._streams = self._gen_kwargs.get("num_beams", 1) == 1
@@ -81,16 +75,17 @@ class LanguageModelEngine:
         self._reader = Reader(self._model, device)
         self._caches: EagerCaches | FixedCaches | None = self._choose_caches()
         self._gen_kwargs.update(eos_token_id=self._end_tokens(), pad_token_id=self._pad_token())
-        self._context_length = _context_length(self._model)
+        self._prompts = Prompts(
+            self._template, new_tokens=self._most_new_tokens, user_role=user_role, init_chat_role=init_chat_role,
+            init_chat_prompt=init_chat_prompt, chat_size=chat_size,
+        )  # fmt: skip
+        self._prompts.context_length = _context_length(self._model)
         if (mode := usable_mode("lm", compile_mode, device)) is None or not self._compile(mode):
-            if isinstance(self._caches, GrowingCaches) and install_llama_step(self._model, device):
-                self._caches = GrowingCaches(KeyValueBuffers)
             self._warm_up()
 
     def new_chat(self) -> Chat:
         """The history of a new conversation."""
-        size, role, prompt, user_role = self._chat_options
-        return Chat(size, prompt if role else None, user_role=user_role, system_role=role or "system")
+        return self._prompts.new_chat()
 
     def new_session(self) -> Session:
         """The cache of a new conversation."""
@@ -111,9 +106,10 @@ class LanguageModelEngine:
             self._thread.call(lambda: self._read_ahead(session, chat, live, words), live)
 
     def _reply(self, session: Session, chat: Chat, user_text: str, live: Live, emit: Emit[str]) -> None:
-        prompt = self._prompt(chat, user_text)
+        prompt = self._prompts.whole(chat, user_text)
         logger.debug("the model is asked: %r", user_text)
-        self._generate(session, prompt, live, emit, self._gen_kwargs, self._most_new_tokens)
+        new_tokens = self._prompts.new_tokens(prompt)
+        self._generate(session, prompt, live, emit, {**self._gen_kwargs, "max_new_tokens": new_tokens}, new_tokens)
 
     @torch.inference_mode()
     def _choose_caches(self) -> EagerCaches | None:
@@ -176,9 +172,7 @@ class LanguageModelEngine:
         caches = self._eager_caches
         if caches is None:
             return
-        prompts = [self._prompt(chat, text) for text in (PROBES if words is None else [words])]
-        shared = common_prefix(prompts[0], prompts[-1])
-        known = prompts[0][: shared - caches.rereads]
+        known = self._prompts.known(chat, words, caches.rereads)
         if common_prefix(session.tokens, known) == len(known):
             return  # held already, perhaps with words and a reply that may yet come into the history
         cache = caches.prepare(session, [*known, NO_TOKEN], 0)
@@ -189,17 +183,6 @@ class LanguageModelEngine:
             keep_read_tokens(session, known)
             if words is None:
                 caches.mark(session)
-
-    def _prompt(self, chat: Chat, user_text: str) -> list[int]:
-        """The prompt's tokens, with so much of the history as the model's context has room for."""
-        room = self._context_length - self._most_new_tokens
-        prompt = self._template.tokens(chat.messages(user_text))
-        while len(prompt) > room and chat.drop_oldest():
-            prompt = self._template.tokens(chat.messages(user_text))
-        if len(prompt) > room > 0:
-            logger.warning("the prompt of %d tokens is longer than the model's context: its start is cut", len(prompt))
-            prompt = prompt[-room:]
-        return prompt
 
     @property
     def _most_new_tokens(self) -> int:
@@ -218,7 +201,7 @@ class LanguageModelEngine:
         """Answer something in a few tokens. cache_length: in the cache of this length, where lengths are fixed."""
         tokens = min(WARM_UP_TOKENS, self._most_new_tokens or WARM_UP_TOKENS)
         options = {**self._gen_kwargs, "max_new_tokens": tokens, "min_new_tokens": tokens}
-        prompt = self._prompt(self.new_chat(), "Hello.")
+        prompt = self._prompts.whole(self.new_chat(), "Hello.")
         self._generate(Session(), prompt, always, lambda _: None, options, max(tokens, cache_length - len(prompt)))
 
     def _compile(self, mode: str) -> bool:
@@ -227,16 +210,16 @@ class LanguageModelEngine:
         if not isinstance(self._caches, GrowingCaches) or not self._model._can_compile_fullgraph or layers is None:
             logger.warning("--lm_compile_mode: this model, or its beams, have no cache of fixed length: uncompiled")
             return False
-        uncompiled = self._caches, self._context_length
-        longest = min(self._context_length, max(COMPILED_LENGTHS[-1], 2 * self._most_new_tokens))
+        uncompiled = self._caches, self._prompts.context_length
+        longest = min(self._prompts.context_length, max(COMPILED_LENGTHS[-1], 2 * self._most_new_tokens))
         lengths = [*(length for length in COMPILED_LENGTHS if length < longest), longest]
         self._caches = FixedCaches(layers, lengths)
-        self._context_length = longest
+        self._prompts.context_length = longest
         compilation = Compilation("lm", mode)
         compilation.add(self._model, _makes_one_token, "logits")
         if compilation.warmed_up([functools.partial(self._warm_up, length) for length in lengths]):
             return True
-        self._caches, self._context_length = uncompiled
+        self._caches, self._prompts.context_length = uncompiled
         return False
 
 

@@ -15,6 +15,8 @@ from typing import Any, Protocol
 import torch
 from transformers.cache_utils import Cache, DynamicCache, StaticCache, StaticLayer
 
+from handlers.prompts import common_prefix
+
 logger = logging.getLogger(__name__)
 
 
@@ -153,11 +155,3 @@ def _keep(session: Session, prompt: list[int], kept: int) -> None:
 
 def _tensors(cache: StaticCache) -> list[torch.Tensor]:
     return [tensor for layer in cache.layers if layer.is_initialized for tensor in (layer.keys, layer.values)]
-
-
-def common_prefix(first: list[int], second: list[int]) -> int:
-    """How many tokens both begin with."""
-    for index, (a, b) in enumerate(zip(first, second, strict=False)):
-        if a != b:
-            return index
-    return min(len(first), len(second))

@@ -14,8 +14,9 @@ from handlers.llama_cpp.files import find_gguf
 from handlers.llama_cpp.model import Model
 from handlers.llama_cpp.pieces import ReplyText
 from handlers.llama_cpp.sampling import Sampler, Sampling
-from handlers.llama_cpp.sequences import Sequences, Session, common_prefix
+from handlers.llama_cpp.sequences import Sequences, Session
 from handlers.llama_cpp.tokenizer import GgufTokenizer
+from handlers.prompts import Prompts, common_prefix
 from utils.models.chat_template import ChatTemplate, NoChatTemplate
 from utils.models.load_errors import UnusableModel
 from utils.system.engine_thread import Emit, EngineThread, Live, always
@@ -29,7 +30,6 @@ CPU_BLOCK = 16
 CONVERSATIONS = 16  # whose prompts are kept at a time, where there is room for them
 RECURRENT_CONVERSATIONS = 4  # the same, where each takes a state of fixed size, and another one for its mark
 WARM_UP_TOKENS = 4
-PROBES = ("A", "5")  # words of a user that begin differently: what the prompts share is known before the words are
 
 
 class LlamaCppEngine:
@@ -51,26 +51,29 @@ class LlamaCppEngine:
     ) -> None:
         """Raises UnusableModel, its message one line, and what the hub's library raises."""
         self._thread = thread
-        self._chat_options = (chat_size, init_chat_role, init_chat_prompt, user_role)
         options = dict(gen_kwargs)
-        self._most_new_tokens = int(options.pop("max_new_tokens"))
+        new_tokens = int(options.pop("max_new_tokens"))
         self._sampling = Sampling(**options)
         self._model = Model(find_gguf(model_name), gpu_layers)
         self._tokenizer = GgufTokenizer(self._model)
         try:
-            self._template = ChatTemplate(self._tokenizer, init_chat_role, user_role)
+            template = ChatTemplate(self._tokenizer, init_chat_role, user_role)
         except NoChatTemplate as error:
             raise UnusableModel(str(error)) from error
-        self._ends = set(self._template.end_tokens())
+        self._ends, self._thought_tokens = set(template.end_tokens()), template.thought_tokens
         self._room = min(n_ctx, self._model.context_length or n_ctx)
+        self._prompts = Prompts(
+            template, new_tokens=new_tokens, user_role=user_role, init_chat_role=init_chat_role,
+            init_chat_prompt=init_chat_prompt, chat_size=chat_size,
+        )  # fmt: skip
+        self._prompts.context_length = self._room
         self._block = BLOCK if self._model.on_gpu else CPU_BLOCK
         self._context, self._sequences = self._make_context(usual_threads() if threads is None else threads)
         self._warm_up()
 
     def new_chat(self) -> Chat:
         """The history of a new conversation."""
-        size, role, prompt, user_role = self._chat_options
-        return Chat(size, prompt if role else None, user_role=user_role, system_role=role or "system")
+        return self._prompts.new_chat()
 
     def new_session(self) -> Session:
         """What is kept of a new conversation."""
@@ -96,9 +99,9 @@ class LlamaCppEngine:
         return context, Sequences(context, self._room, count, rewinds)
 
     def _reply(self, session: Session, chat: Chat, user_text: str, live: Live, emit: Emit[str]) -> None:
-        prompt = self._prompt(chat, user_text)
+        prompt = self._prompts.whole(chat, user_text)
         logger.debug("the model is asked: %r", user_text)
-        self._generate(session, prompt, live, emit, min(self._most_new_tokens, self._room - len(prompt)))
+        self._generate(session, prompt, live, emit, self._prompts.new_tokens(prompt))
 
     def _generate(self, session: Session, prompt: list[int], live: Live, emit: Emit[str], new_tokens: int) -> None:
         """Emit the text of the tokens that follow, until one of them is an end, so many are made, or `live` is false.
@@ -109,7 +112,7 @@ class LlamaCppEngine:
         if not self._read(session, prompt, live):
             return
         sampler = Sampler(self._model, self._sampling, prompt)
-        text = ReplyText(self._model.piece, emit, self._template.thought_tokens)
+        text = ReplyText(self._model.piece, emit, self._thought_tokens)
         for made in range(1, new_tokens + 1):
             token = sampler.choose(self._context)
             if self._model.is_end(token) or token in self._ends:
@@ -130,30 +133,19 @@ class LlamaCppEngine:
         return live()
 
     def _read_ahead(self, session: Session, chat: Chat, live: Live, words: str | None) -> None:
-        prompts = [self._prompt(chat, text) for text in (PROBES if words is None else [words])]
         # A model that can't go back leaves a token to be read with the prompt: its logits are needed then.
-        rereads = 0 if self._model.rewinds else 1
-        known = prompts[0][: common_prefix(prompts[0], prompts[-1]) - rereads]
+        known = self._prompts.known(chat, words, rereads=0 if self._model.rewinds else 1)
         if common_prefix(session.tokens, known) == len(known):
             return  # held already, perhaps with words and a reply that may yet come into the history
         self._sequences.prepare(session, [*known, self._model.size])
         if self._read(session, known, live) and words is None:
             self._sequences.mark(session)
 
-    def _prompt(self, chat: Chat, user_text: str) -> list[int]:
-        """The prompt's tokens, with so much of the history as there is room for beside a reply."""
-        room = max(self._room - self._most_new_tokens, self._room // 2)
-        prompt = self._template.tokens(chat.messages(user_text))
-        while len(prompt) > room and chat.drop_oldest():
-            prompt = self._template.tokens(chat.messages(user_text))
-        if len(prompt) > room:
-            logger.warning("the prompt of %d tokens is longer than the model's context: its start is cut", len(prompt))
-            prompt = prompt[-room:]
-        return prompt
-
     def _warm_up(self) -> None:
         """Answer something in a few tokens: the weights are read from the disk, and the first user does not wait."""
-        self._generate(Session(), self._prompt(self.new_chat(), "Hello."), always, lambda _: None, WARM_UP_TOKENS)
+        self._generate(
+            Session(), self._prompts.whole(self.new_chat(), "Hello."), always, lambda _: None, WARM_UP_TOKENS
+        )
 
 
 def usual_threads() -> int:

@@ -66,7 +66,7 @@ def the_one(names: Iterable[str], place: str, wanted: str = "") -> str:
     if len(chosen) == 1:
         return chosen[0]
     if not models:
-        raise UnusableModel(f"{place} has no GGUF file")
+        raise UnusableModel(f"{place} has no GGUF file; other models run with --lm transformers")
     listed = ", ".join(models[:LISTED]) + (", …" if len(models) > LISTED else "")
     problem = "several GGUF models" if chosen else f"no {wanted}"
     raise UnusableModel(f"{place} has {problem}; name one file of {listed}")

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from handlers.llama_cpp.context import Context
+from handlers.prompts import common_prefix
 
 logger = logging.getLogger(__name__)
 
@@ -119,12 +120,6 @@ class Sequences:
 
     def _mark_of(self, sequence: int) -> int:
         return self._count + sequence
-
-
-def common_prefix(first: Sequence[int], second: Sequence[int]) -> int:
-    """How many tokens both begin with."""
-    pairs = enumerate(zip(first, second, strict=False))
-    return next((index for index, (a, b) in pairs if a != b), min(len(first), len(second)))
 
 
 def _size(session: Session) -> int:

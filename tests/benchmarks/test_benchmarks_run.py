@@ -39,19 +39,6 @@ def test_latency(tmp_path):
     assert sum(line.startswith("voice to voice") for line in lines) == 3
 
 
-@pytest.mark.more
-def test_lm_speed():
-    lines, figures = run(
-        "benchmarks.lm_speed", "--variants", "float32/generate", "float32", "int4", "--questions", "1", "--tokens", "6"
-    )
-    library, ours, quantized = figures["variants"].values()
-    assert ours["same"] == 1
-    assert ours["perplexity"] == pytest.approx(library["perplexity"], rel=1e-3)
-    assert quantized["perplexity"] == pytest.approx(library["perplexity"], rel=0.1)
-    assert all(figure["tokens_a_second"] > 0 and figure["ahead_ms"] > 0 for figure in figures["variants"].values())
-    assert any(line.startswith("float32/generate") for line in lines)
-
-
 def test_startup():
     lines, figures = run("benchmarks.startup", "--runs", "1")
     assert 0 < figures["help_s"] < figures["ready_s"]

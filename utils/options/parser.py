@@ -204,6 +204,8 @@ def _typed(name: str, kind: type, raw: Any) -> Any:
 
 
 def _check_range(name: str, limits: Mapping[str, Any], value: Any) -> None:
+    if reason := limits.get("refused", {}).get(value):
+        raise OptionError(f"--{name} {value}: {reason}")
     choices = limits.get("choices")
     if choices is not None and value not in choices:
         named = ", ".join("none" if choice is None else str(choice) for choice in choices)

@@ -55,11 +55,15 @@ class Chat:
         self._user_role = user_role
         self._lock = threading.Lock()
         self._pairs: list[_Pair] = []
+        self._left_out = ("", 0)  # words, and how many of the oldest pairs their prompt had no room for
 
-    def messages(self, user_text: str) -> list[ChatMessage]:
-        """A copy of the history, the system prompt first, with a new message of the user at its end."""
+    def messages(self, user_text: str, without: int = 0) -> list[ChatMessage]:
+        """A copy of the history, the system prompt first, with a new message of the user at its end.
+
+        without: so many of the oldest pairs are left out.
+        """
         with self._lock:
-            pairs = list(self._pairs)
+            pairs = self._pairs[without:]
         messages = [dict(message) for message in self._system]
         for pair in pairs:
             messages.append({"role": self._user_role, "content": pair.user})
@@ -76,17 +80,27 @@ class Chat:
         if interrupted and reply:
             reply += CUT_OFF
         with self._lock:
+            words, left_out = self._left_out
+            self._left_out = ("", 0)
+            if words == user_text:
+                del self._pairs[:left_out]
             self._pairs.append(_Pair(user_text, reply))
             if len(self._pairs) > self._size:
                 block = max(1, self._size // 4)
                 del self._pairs[: max(block, len(self._pairs) - self._size)]
 
-    def drop_oldest(self) -> bool:
-        """Forget a block of the oldest pairs, for a prompt that is too long. False where nothing is left."""
+    def more_left_out(self, without: int) -> int:
+        """How many of the oldest pairs to leave out of a prompt that is too long without so many; the same number where
+        all are left out."""
         with self._lock:
-            had = bool(self._pairs)
-            del self._pairs[: max(1, len(self._pairs) // 4)]
-            return had
+            left = len(self._pairs) - without
+        return without + max(1, left // 4) if left > 0 else without
+
+    def leave_out(self, user_text: str, pairs: int) -> None:
+        """The prompt of these words had no room for so many of the oldest pairs. They are forgotten when the words are
+        recorded: it may prove that the user said something else."""
+        with self._lock:
+            self._left_out = (user_text, pairs)
 
 
 def join_same_role(messages: Sequence[ChatMessage]) -> list[ChatMessage]:

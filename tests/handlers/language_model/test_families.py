@@ -14,7 +14,6 @@ from handlers import lm
 from handlers.language_model.checkpoint import load_model
 from handlers.language_model.engine import LanguageModelEngine
 from handlers.language_model.handler import LanguageModelHandler
-from handlers.language_model.llama_step import KeyValueBuffers
 from handlers.language_model.prompt_cache import GrowingCaches
 from tests import chat_templates as templates
 from tests.fakes import Surroundings
@@ -206,12 +205,6 @@ def test_drafts_from_the_prompt_begin_with_an_empty_cache(thread, tmp_path):
         expected = talk.expected(question)
         assert talk.ask(question) == expected
         talk.chat.record(question, expected)
-
-
-def test_llama_takes_the_short_way(thread, tmp_path):
-    engine = load(thread, tmp_path, FAMILIES["llama"])
-    engine.prefill(session := engine.new_session(), engine.new_chat(), always)
-    assert isinstance(session.cache, KeyValueBuffers)
 
 
 def test_a_cache_that_goes_wrong_is_not_kept(thread, tmp_path, monkeypatch):

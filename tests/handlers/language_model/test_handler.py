@@ -235,9 +235,8 @@ def test_sampling_and_penalties_are_left_to_generate(thread):
         assert session.cache.get_seq_length() == len(session.tokens)
 
 
-@pytest.mark.parametrize("quantize", ["int8", "int4"])
-def test_a_quantized_model_answers(thread, quantize):
-    options = {**OPTIONS, "quantize": quantize}
+def test_a_quantized_model_answers(thread):
+    options = {**OPTIONS, "quantize": "int8"}
     engine = thread.call(lambda: LanguageModelEngine(thread, **options, gen_kwargs=GENERATION))
     chat, session = engine.new_chat(), engine.new_session()
     first = reply(engine, session, chat, FRANCE)
@@ -333,14 +332,14 @@ def test_the_stage_reads_ahead_when_the_user_begins_to_speak(engine, forwards):
 
 
 def test_history_that_does_not_fit_is_dropped(engine, monkeypatch):
-    monkeypatch.setattr(engine, "_context_length", 150)
+    monkeypatch.setattr(engine._prompts, "context_length", 150)
     chat = engine.new_chat()
     for turn in range(8):
         chat.record(f"Question {turn}?", "An answer of some length, to fill the context with words.")
-    prompt = engine._prompt(chat, FRANCE)
+    prompt = engine._prompts.whole(chat, FRANCE)
     assert len(prompt) <= 150 - 40
     assert FRANCE in engine._tokenizer.decode(prompt)
-    assert len(engine._prompt(engine.new_chat(), "word " * 500)) == 110
+    assert len(engine._prompts.whole(engine.new_chat(), "word " * 500)) == 110
 
 
 def test_beams_answer_without_streaming(thread):

@@ -31,7 +31,7 @@ def alone(engine, chat, text) -> str:
 
 
 def tokens(engine, chat, text) -> list[int]:
-    return engine._prompt(chat, text)
+    return engine._prompts.whole(chat, text)
 
 
 def test_it_answers_in_sentences(engine):
@@ -177,6 +177,8 @@ def test_history_that_has_no_room_is_dropped(load):
     prompt = tokens(engine, chat, FRANCE)
     assert len(prompt) <= 256 - 40
     assert "number 19" in engine._tokenizer.decode(prompt)
+    assert len(chat.messages("x")) == 41 + 1  # until the words are in the history
+    chat.record(FRANCE, "Paris.")
     assert len(chat.messages("x")) < 41
     assert alone(engine, chat, FRANCE)
 
@@ -256,7 +258,7 @@ def test_a_model_that_can_not_go_back_answers_from_its_mark(load, tmp_path):
 def test_thinking_is_switched_off_by_the_file_s_template(load, tmp_path):
     engine = load(model_name=str(write_gguf(tmp_path / "tiny.gguf", template=QWEN3)))
     assert engine._tokenizer.decode(tokens(engine, engine.new_chat(), "Hi")).endswith("\n\n\n\n")
-    assert engine._template.thought_tokens is not None
+    assert engine._thought_tokens is not None
 
 
 def test_it_needs_neither_torch_nor_transformers():

@@ -152,7 +152,8 @@ class TestCommand:
         assert bundled_models.main() == 0
         folders = dict(line.split(": ") for line in capsys.readouterr().out.splitlines())
         assert list(folders) == bundled_names()
-        assert all(Path(folder).is_dir() for folder in folders.values())
+        assert all(Path(folder).exists() for folder in folders.values())
+        assert folders["bundled:smollm2-135m-instruct"].endswith(".gguf")  # as llama.cpp reads it
 
     def test_what_is_missing_is_a_line_each_and_a_failure(self, empty_cache, capsys, monkeypatch):
         monkeypatch.setattr(importlib.util, "find_spec", lambda package: None)

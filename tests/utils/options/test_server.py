@@ -10,7 +10,7 @@ from utils.options.parser import OptionError
 from utils.options.server import read_server_options, server_options
 
 BUNDLED = {
-    "stt_model_name": "bundled:whisper-tiny.en", "lm_model_name": "a-folder", "lm_quantize": "int4",
+    "stt_model_name": "bundled:whisper-tiny.en", "lm_model_name": "a-folder", "lm_quantize": "int8",
     "lm_gen_num_beams": 2, "lm_gen_max_new_tokens": 96, "tts": "piper", "tts_model_name": "a-voice",
     "tts_length_scale": 2.0,
 }  # fmt: skip
@@ -38,7 +38,7 @@ def test_a_backend_of_the_command_line_leaves_the_file_s_own_behind(typed, part,
 
 @pytest.mark.parametrize("chosen", ["lm", "tts"])
 def test_a_file_may_hold_options_of_a_backend_that_it_does_not_choose(chosen):
-    file = {"lm": {"lm": "llama_cpp", "lm_quantize": "int4"}, "tts": {"tts": "piper", "play_steps_s": 1}}[chosen]
+    file = {"lm": {"lm": "llama_cpp", "lm_quantize": "int8"}, "tts": {"tts": "piper", "play_steps_s": 1}}[chosen]
     (note,) = server_options({}, file).notes
     assert note == f"the config file has options of backends that are not chosen: {list(file)[1]}: not used"
 
@@ -57,6 +57,8 @@ def test_options_that_backends_share_stay():
         ({"tts": "parler", "tts_length_scale": 1}, BUNDLED, "--tts_length_scale belongs to --tts piper, which is not "),
         ({"lm": "llama_cpp"}, {"lm_quantise": "int4"}, "unknown option --lm_quantise"),
         ({"lm": "llama_cpp"}, {"lm_n_ctx": "many"}, "--lm_n_ctx needs a whole number, not 'many'"),
+        ({}, {"lm_quantize": "int4"}, "--lm_quantize int4: Transformers has no 4 bits for CPUs: use --lm llama_cpp"),
+        ({"lm_quantize": "int4"}, {}, "--lm_quantize int4: Transformers has no 4 bits for CPUs: use --lm llama_cpp"),
         ({}, {"lm": "other"}, "--lm must be one of llama_cpp, transformers, not 'other'"),
     ],
 )

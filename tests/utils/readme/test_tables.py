@@ -34,7 +34,7 @@ def test_every_option_has_a_row():
         ("max_speech_ms", "at least 1000"),
         ("min_silence_ms", "32 to 60000"),
         ("allow_interruptions", "true, false"),
-        ("lm_quantize", "none, int8, int4"),
+        ("lm_quantize", "none, int8"),
         ("play_steps_s", "more than 0.0, at most 30.0"),
         ("user_role", ""),
     ],

@@ -58,16 +58,38 @@ def test_at_most_size_pairs_are_kept_and_dropped_in_blocks(size, turns):
         assert starts <= 1 + -(-turns // (size // 4))
 
 
-def test_drop_oldest_ends():
+def remembered(turns: int) -> Chat:
     chat = Chat(8, "P")
-    for turn in range(8):
+    for turn in range(turns):
         chat.record(str(turn), "a")
-    sizes = []
-    while chat.drop_oldest():
-        sizes.append(len(chat.messages("x")))
-    assert sizes == sorted(sizes, reverse=True)
-    assert sizes[-1] == 2
-    assert not chat.drop_oldest()
+    return chat
+
+
+def test_pairs_are_left_out_in_blocks_until_none_is_left():
+    chat, without, sizes = remembered(8), 0, []
+    while (more := chat.more_left_out(without)) > without:
+        without = more
+        sizes.append(len(chat.messages("x", without)))
+    assert sizes == [14, 12, 10, 8, 6, 4, 2]
+    assert chat.messages("x", without) == [{"role": "system", "content": "P"}, user("x")]
+    assert len(chat.messages("x")) == 18  # nothing is forgotten
+
+
+def test_what_had_no_room_goes_when_the_words_are_recorded():
+    chat = remembered(4)
+    chat.leave_out("new", 3)
+    assert len(chat.messages("new")) == 10
+    chat.record("new", "b")
+    assert chat.messages("x")[1:] == [user("3"), assistant("a"), user("new"), assistant("b"), user("x")]
+
+
+def test_what_other_words_had_no_room_for_stays():
+    chat = remembered(4)
+    chat.leave_out("what was heard first", 3)
+    chat.record("what was said", "b")
+    assert chat.messages("x")[1] == user("0")
+    chat.record("what was heard first", "c")
+    assert chat.messages("x")[1] == user("0")
 
 
 def test_join_same_role():

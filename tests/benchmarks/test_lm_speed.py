@@ -13,7 +13,7 @@ from utils.system.local_server import ROOT
 
 @pytest.mark.more
 def test_both_backends_answer_and_are_measured():
-    command = ["benchmarks.lm_backends", "--variants", "llama_cpp", "float32", "--questions", "1", "--tokens", "12"]
+    command = ["benchmarks.lm_speed", "--variants", "llama_cpp", "float32", "--questions", "1", "--tokens", "12"]
     ran = subprocess.run([sys.executable, "-m", *command], cwd=ROOT, capture_output=True, text=True, timeout=250)
     assert ran.returncode == 0, ran.stderr
     figures = json.loads(ran.stdout.splitlines()[-1])
