@@ -15,6 +15,7 @@ class LlamaCppHandlerArguments(LMArguments):
     part: ClassVar[str] = "lm"
     backend: ClassVar[str] = "llama_cpp"
     handler: ClassVar[str] = "handlers.llama_cpp.handler:LlamaCppHandler"
+    in_pytorch: ClassVar[bool] = False
     prefix: ClassVar[str] = "lm_"
 
     lm_model_name: str = field(

@@ -13,6 +13,7 @@ class PiperTTSHandlerArguments:
     part: ClassVar[str] = "tts"
     backend: ClassVar[str] = "piper"
     handler: ClassVar[str] = "handlers.piper.handler:PiperTTSHandler"
+    in_pytorch: ClassVar[bool] = False
     prefix: ClassVar[str] = "tts_"
 
     tts_model_name: str = field(

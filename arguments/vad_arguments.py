@@ -13,6 +13,7 @@ class VADHandlerArguments:
     part: ClassVar[str] = "vad"
     backend: ClassVar[str] = "silero"
     handler: ClassVar[str] = "handlers.vad.handler:VADHandler"
+    in_pytorch: ClassVar[bool] = False
     prefix: ClassVar[str] = "vad_"
 
     thresh: float = field(

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from utils.audio.log_mel import log_mel, normalized
 from utils.audio.samples import FloatAudio
 from utils.models.bundled import resolve_model
 from utils.system.privacy import report_nothing
@@ -30,14 +31,12 @@ class SmartTurn:
     def __init__(self, model_name: str) -> None:
         report_nothing()
         import onnxruntime
-        from transformers import WhisperFeatureExtractor
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1  # the models that answer want the other cores
         self._session = onnxruntime.InferenceSession(
             str(_onnx_file(model_name)), sess_options=options, providers=["CPUExecutionProvider"]
         )
-        self._features = WhisperFeatureExtractor(chunk_length=WINDOW_S)
 
     def score(self, audio: FloatAudio, stretch: int = 0) -> float:
         """The probability that what was said in float32 [n], 16 kHz, is all that is to be said.
@@ -52,8 +51,7 @@ class SmartTurn:
     def _score(self, audio: FloatAudio) -> float:
         window = audio[-WINDOW_S * RATE :]
         window = np.pad(window, (WINDOW_S * RATE - len(window), 0))
-        features = self._features(window, sampling_rate=RATE, return_tensors="np", do_normalize=True).input_features
-        (scores,) = self._session.run(None, {"input_features": features.astype(np.float32)})
+        (scores,) = self._session.run(None, {"input_features": log_mel(normalized(window))[None]})
         return float(np.asarray(scores).reshape(-1)[0])
 
 

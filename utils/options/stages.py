@@ -1,7 +1,9 @@
 """Finds the backends of each part, and turns their options into the arguments of their engines.
 
 The dataclass of a backend, in `arguments/`, has these class variables: `part` ("vad", "stt", "lm" or "tts"), `backend`
-(the name that `--stt` and the like choose), `handler` ("module:Class") and `prefix` ("stt_"). There is no list to edit.
+(the name that `--stt` and the like choose), `handler` ("module:Class") and `prefix` ("stt_"). `in_pytorch = False`: the
+model runs in something else, so it can be loaded beside others and has a thread of its own on MPS, too. There is no
+list to edit.
 """
 
 from __future__ import annotations
