@@ -10,9 +10,8 @@ import torch
 class StepThreads:
     """A context manager for generating on a CPU: a step, which reads one token, gets half the threads of a prompt.
 
-    A step's operations are too short to share well, and the voice wants a core while the text goes on. SmolLM2 in
-    4 bits on two cores: 16.7 ms a step on one thread, 12.4 on two; with one of the cores busy, 17.0 and 43.2. In a
-    server, beside the other models' threads, 17 to 18 on one, 15 to 28 on two.
+    A step's operations are too short to share well, and the voice wants a core while the text goes on. A step of a
+    small model on two quiet cores took 17 ms on one thread and 12 ms on two; with one of the cores busy, 17 and 43 ms.
     """
 
     def __init__(self, model: torch.nn.Module, device: str) -> None:

@@ -33,6 +33,7 @@ CONTEXT = (
 )
 FIRST = 24  # frames of the first part, 0.28 s, of which a tenth is silence before the first sound
 GROWTH = 2  # each part is so many times as long as the one before; a part takes a tenth of the time that it plays
+LONGEST = 256  # frames, 3 s: a longer part would take more memory, and a reply that is cancelled ends with its part
 WARM_UP = "The quick brown fox jumps over the lazy dog."
 PEAK = 0.6  # of full scale, what the peak of that becomes: ten other texts had peaks up to 1.5 times as high
 SAME = 1e-3  # of full scale, -60 dB: parts that differ by more are not the whole
@@ -54,7 +55,7 @@ def in_parts(frames: int) -> Iterator[Part]:
     while start < frames:
         end = start + length if start + length + FIRST <= frames else frames  # a short rest would be all context
         yield Part(max(0, start - CONTEXT), start, end, min(frames, end + CONTEXT))
-        start, length = end, length * GROWTH
+        start, length = end, min(length * GROWTH, LONGEST)
 
 
 def as_a_whole(frames: int) -> Iterator[Part]:
