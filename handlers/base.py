@@ -5,6 +5,7 @@ A stage subclasses `BaseHandler` and implements
     engine_type                 what `load` makes, once per process, on the engine's thread: weights, warm-up
     setup(engine)               once per conversation: the state that belongs to this conversation alone
     process(message, live)      a generator: what one message becomes; asks `live()` at every token or step
+    recover()                   after `process` has raised: whatever it left half done
     cleanup()                   once, at the end of the conversation
 
 and touches neither queues nor threads.
@@ -15,6 +16,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
 from typing import Any, ClassVar
@@ -25,6 +27,8 @@ from utils.conversation.queue import StageQueue
 from utils.system.engine_thread import EngineThread, Live
 
 logger = logging.getLogger(__name__)
+
+MOST_LIVE = 3  # attempts at a time: see utils/turns/machine.py
 
 
 class BaseHandler(ABC):
@@ -41,6 +45,7 @@ class BaseHandler(ABC):
         self._inbox = inbox
         self._outbox = outbox
         self._broken_attempt: int | None = None
+        self._given: deque[int] = deque(maxlen=MOST_LIVE)  # attempts that this stage has given out something of
 
     @classmethod
     def load(cls, thread: EngineThread, **options: Any) -> Any:
@@ -54,6 +59,9 @@ class BaseHandler(ABC):
     @abstractmethod
     def process(self, message: Any, live: Live) -> Iterator[Message]:
         """What one message becomes. Closed early when its attempt goes stale: clean up in `finally`."""
+
+    def recover(self) -> None:  # noqa: B027 - most stages keep nothing that could be half done
+        """Make the state good again after `process` has raised: the next message is to be taken as usual."""
 
     def cleanup(self) -> None:  # noqa: B027 - most stages have nothing to clean up
         """Let go of this conversation's state."""
@@ -85,6 +93,7 @@ class BaseHandler(ABC):
             return  # the attempt went stale while an engine was at work on it
         except Exception:
             logger.exception("%s failed on %s", type(self).__name__, type(message).__name__)
+            self.recover()
             self._fail(attempt)
 
     def _outputs(self, message: Message, live: Live) -> Any:
@@ -97,15 +106,24 @@ class BaseHandler(ABC):
         return lambda: turns.live(attempt)
 
     def _fail(self, attempt: int | None) -> None:
-        """The turn ends here: one end of reply follows, and nothing else of this attempt passes this stage."""
+        """Nothing else of this attempt passes this stage. What was made of its reply is heard, and then the reply ends.
+
+        Where nothing was made, the turns are told at once: an end that came after a held reply would never be reached.
+        """
         if attempt is None:
             return
         self._broken_attempt = attempt
         if self._outbox is None:
             self.context.turns.finish(attempt)
-        else:
+        elif attempt in self._given:
             self._emit(ReplyEnd(attempt, failed=True))
+        else:
+            if not self.context.turns.doubtful(attempt):
+                self.context.records.observe(ReplyEnd(attempt, failed=True))
+            self.context.turns.fail(attempt)
 
     def _emit(self, message: Message) -> bool:
         self.context.records.observe(message)
+        if (attempt := attempt_of(message)) is not None and attempt not in self._given:
+            self._given.append(attempt)
         return self._outbox is None or self._outbox.put(message)

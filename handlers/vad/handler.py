@@ -66,6 +66,17 @@ class VADHandler(BaseHandler):
             yield from self._end()
             yield message
 
+    def recover(self) -> None:
+        """What is being said is lost; the next sound is heard as after a silence."""
+        self._forget_verdict()
+        if self._interim is not None:
+            self._interim.forget()
+        self._speculative = self._more_from = None
+        self._state = self._model.initial_state()
+        self._segmenter.skip()
+        self._audio.ignore()
+        self.context.turns.forget_sound()
+
     def _hear(self, samples: FloatAudio, received_at: float) -> Iterator[Message]:
         self._audio.timeline.append(samples, received_at)
         self._heard_until = max(self._heard_until, received_at)

@@ -92,6 +92,9 @@ class Attempt:
     doubtful: bool = False
     """It began over a reply, and it is not known yet whether anything was said."""
 
+    outwaited: bool = False
+    """A reply was held for it for so long that it goes on, although it is still not known whether anything was said."""
+
     understood: bool = False
     """The words that it answers are known."""
 

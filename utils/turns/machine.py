@@ -150,7 +150,26 @@ class TurnMachine:
         self._hold_or_resume()
         return True
 
+    def forget_sound(self) -> None:
+        unheard = self.attempts.unheard()
+        if unheard == [self._spared]:
+            self._spared = None
+        for attempt in unheard:
+            if attempt is not self._spared:
+                self.commit(attempt.number)
+        self._user_may_speak = False
+        self._hold_or_resume()
+
     # --- the reply's side
+
+    def release(self, number: int) -> bool:
+        if self.attempts.find_in(number, State.HELD) is None:
+            return False
+        for attempt in self.attempts.unheard():
+            attempt.outwaited = True
+        self._user_may_speak = False
+        self._hold_or_resume()
+        return True
 
     def play(self, number: int) -> bool:
         """False where the attempt is not committed."""
@@ -172,6 +191,16 @@ class TurnMachine:
 
     def discard(self, number: int) -> bool:
         return self._finish(number, State.CANCELLED, never_was=True)
+
+    def fail(self, number: int) -> bool:
+        found = self.attempts.find_in(number, *UNHEARD)
+        if found is None:
+            return False
+        if self.keep_spared(number):
+            return True
+        if found.state is State.PREPARING and (found.doubtful or not found.turn_over):
+            return self.discard(number)
+        return self.finish(number, float("-inf"))
 
     def close(self) -> None:
         self.closed = True
@@ -195,7 +224,7 @@ class TurnMachine:
     def _hold_or_resume(self) -> None:
         """Hold the reply that is heard, or let it go on, as it has to be now."""
         hold = self._user_may_speak or any(
-            attempt.doubtful and attempt.state is State.PREPARING for attempt in self.attempts
+            attempt.doubtful and not attempt.outwaited and attempt.state is State.PREPARING for attempt in self.attempts
         )
         heard = self.attempts.heard()
         if heard is None or hold == (heard.state is State.HELD):

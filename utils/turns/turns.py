@@ -7,6 +7,7 @@ here knows of models, sockets or queues.
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -17,7 +18,11 @@ from utils.turns.machine import TurnMachine
 
 __all__ = ["HEARD", "LIVE", "UNHEARD", "Ended", "Speech", "State", "Turns"]
 
+logger = logging.getLogger(__name__)
+
 T = TypeVar("T")
+
+LONGEST_HOLD_S = 10.0  # longer than any sound that may be none, and than a slow recogniser needs for it
 
 
 class Turns:
@@ -147,6 +152,11 @@ class Turns:
         """
         return self._change(lambda: self._machine.keep_spared(attempt))
 
+    def forget_sound(self) -> None:
+        """What the user is saying can't be heard: a fault. What was said before it is answered, and a reply that is
+        held goes on."""
+        self._change(self._machine.forget_sound)
+
     # --- the reply's side (the sender's thread)
 
     def play(self, attempt: int) -> bool:
@@ -168,10 +178,15 @@ class Turns:
             self._changed.wait_for(lambda: not self._machine.awaits_commit(attempt))
             return self.live(attempt)
 
-    def wait_audible(self, attempt: int) -> bool:
-        """Wait while the attempt is held. True: it is playing; False: it ended."""
+    def wait_audible(self, attempt: int, longest_s: float = LONGEST_HOLD_S) -> bool:
+        """Wait while the attempt is held. True: it is playing; False: it ended.
+
+        After `longest_s` seconds it goes on, whatever it was held for: a fault. What the user said may still end it.
+        """
         with self._changed:
-            self._changed.wait_for(lambda: self.state(attempt) is not State.HELD)
+            if not self._changed.wait_for(lambda: self.state(attempt) is not State.HELD, longest_s):
+                logger.warning("the reply goes on: for %.0f s it was not known what a sound over it was", longest_s)
+                self._change(lambda: self._machine.release(attempt))
             return self.state(attempt) is State.PLAYING
 
     def wait_while_playing(self, attempt: int, seconds: float) -> bool:
@@ -198,6 +213,14 @@ class Turns:
         Where the turn is not over yet, the next attempt answers it. False where the attempt had ended already.
         """
         return self._change(lambda: self._machine.discard(attempt))
+
+    def fail(self, attempt: int) -> bool:
+        """A stage failed before anything of the reply was made. False where somebody hears it already, or it has ended.
+
+        A reply that is held for this attempt goes on, and so does one that this attempt revises. Where the turn is not
+        over, the next attempt answers it. Else the turn ends without an answer.
+        """
+        return self._change(lambda: self._machine.fail(attempt))
 
     def close(self) -> None:
         """The conversation is over: everything live is cancelled and nothing new becomes live."""
