@@ -29,5 +29,10 @@ class LMArguments:
         metadata={"help": "The temperature of sampling. 0 takes the most likely token.", "min": 0.0, "max": 10.0},
     )
     lm_gen_do_sample: bool = field(
-        default=False, metadata={"help": "Sample each token instead of taking the most likely one."}
+        default=False,
+        metadata={
+            "help": "Sample each token instead of taking the most likely one. It needs a temperature above 0, and if "
+            "such a temperature is given, it is true unless it is given too.",
+            "implied_by": "lm_gen_temperature",
+        },
     )

@@ -8,7 +8,8 @@ A backend is an engine (see `LMEngine`) and a handler that names it:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
 from handlers.base import BaseHandler
@@ -18,6 +19,9 @@ from utils.text.reply_pieces import Piece, ReplyPieces
 from utils.text.speakable_text import SpeakableText
 from utils.turns.chat import Chat
 
+logger = logging.getLogger(__name__)
+
+FILTERS = ("top_k", "top_p", "min_p", "top_h", "typical_p", "epsilon_cutoff", "eta_cutoff")  # of sampled tokens
 LONGEST_REST_S = 0.5  # a voice that needs longer for its first sound is slow, and then the text is not what is missing
 
 
@@ -44,6 +48,26 @@ class LMEngine(Protocol):
         words: what the user has said so far, which may prove to be all; None where nothing is known of it. Returns when
         it is read, or soon after `live` turns false.
         """
+
+
+def samples(options: Mapping[str, Any]) -> bool:
+    """Whether tokens are chosen by chance: that needs `do_sample` and a temperature above 0.
+
+    options: of generation, without prefix. One line in the log names those that have no effect.
+    """
+    asked = bool(options.get("do_sample"))
+    warm = options.get("temperature", 1.0 if asked else 0.0) > 0
+    if warm and asked:
+        return True
+    filters = [f"--lm_gen_{name}" for name in FILTERS if options.get(name) is not None]
+    if warm:
+        idle, reason = ["--lm_gen_temperature", *filters], "with --lm_gen_do_sample false"
+    else:
+        idle = [*(["--lm_gen_do_sample true"] if asked else []), *filters]
+        reason = "without an --lm_gen_temperature above 0"
+    if idle:
+        logger.warning("no effect %s: %s", reason, ", ".join(idle))
+    return False
 
 
 class LMHandler(BaseHandler):

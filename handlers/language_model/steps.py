@@ -6,6 +6,8 @@ from typing import Any
 
 import torch
 
+from handlers.lm import samples
+
 
 class StepThreads:
     """A context manager for generating on a CPU: a step, which reads one token, gets half the threads of a prompt.
@@ -32,11 +34,12 @@ class StepThreads:
 
 
 def sampling_options(gen_kwargs: dict[str, Any]) -> dict[str, Any]:
-    """Greedy decoding where no sampling is asked for, or a temperature of 0, which is the same.
+    """Greedy decoding where no sampling is asked for.
 
     A checkpoint's own sampling defaults (temperature, top_p, top_k) are then switched off: Transformers warns of them.
     """
     options = {name: value for name, value in gen_kwargs.items() if value is not None}
-    if not options.get("do_sample") or options.get("temperature") == 0.0:
-        options.update(do_sample=False, temperature=None, top_p=None, top_k=None)
+    options["do_sample"] = samples(options)
+    if not options["do_sample"]:
+        options.update(temperature=None, top_p=None, top_k=None)
     return options

@@ -16,6 +16,7 @@ from handlers.llama_cpp.pieces import ReplyText
 from handlers.llama_cpp.sampling import Sampler, Sampling
 from handlers.llama_cpp.sequences import Sequences, Session
 from handlers.llama_cpp.tokenizer import GgufTokenizer
+from handlers.lm import samples
 from handlers.prompts import Prompts, common_prefix
 from utils.models.chat_template import ChatTemplate, NoChatTemplate
 from utils.models.load_errors import UnusableModel
@@ -53,7 +54,7 @@ class LlamaCppEngine:
         self._thread = thread
         options = dict(gen_kwargs)
         new_tokens = int(options.pop("max_new_tokens"))
-        self._sampling = Sampling(**options)
+        self._sampling = Sampling(**{**options, "do_sample": samples(options)})
         self._model = Model(find_gguf(model_name), gpu_layers)
         self._tokenizer = GgufTokenizer(self._model)
         try:

@@ -49,7 +49,7 @@ class Sampling:
     @property
     def greedy(self) -> bool:
         """Whether the likeliest token is taken."""
-        return not self.do_sample or self.temperature == 0
+        return not self.do_sample
 
 
 class Sampler:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from handlers import lm
-from handlers.lm import LMHandler
+from handlers.lm import LMHandler, samples
 from tests.fakes import RunningStage, Surroundings
 from utils.conversation.messages import (
     InterimTranscript,
@@ -135,3 +135,33 @@ def test_a_voice_that_never_begins_is_not_waited_for(monkeypatch, long_reply):
         put_transcript(world, stage)
         while not isinstance(stage.outbox.get(), ReplyEnd):
             pass
+
+
+@pytest.mark.parametrize(
+    ("options", "sampled", "line"),
+    [
+        ({}, False, None),
+        ({"temperature": 0.0}, False, None),
+        ({"temperature": 0.7, "do_sample": True}, True, None),
+        ({"do_sample": True}, True, None),
+        ({"temperature": 0.0, "do_sample": False}, False, None),
+        (
+            {"temperature": 0.7, "do_sample": False, "top_k": 3},
+            False,
+            "no effect with --lm_gen_do_sample false: --lm_gen_temperature, --lm_gen_top_k",
+        ),
+        (
+            {"temperature": 0.0, "do_sample": True, "min_p": 0.1},
+            False,
+            "no effect without an --lm_gen_temperature above 0: --lm_gen_do_sample true, --lm_gen_min_p",
+        ),
+        (
+            {"temperature": 0.0, "top_p": 0.9},
+            False,
+            "no effect without an --lm_gen_temperature above 0: --lm_gen_top_p",
+        ),
+    ],
+)
+def test_what_has_no_effect_on_sampling_is_named(caplog, options, sampled, line):
+    assert samples(options) is sampled
+    assert caplog.messages == ([] if line is None else [line])

@@ -80,6 +80,7 @@ def server_options(typed: Mapping[str, Any], from_file: Mapping[str, Any] | None
     skipped = [name for name in kept if name not in typed and _owner(name, classes, backends)]
     values = {**{name: value for name, value in kept.items() if name not in skipped}, **typed}
     _refuse_other_backends(values, classes, backends)
+    values |= _implied(values, classes)
     options = ServerOptions(*map(_checked_generation, read_options(classes, values)))
     _refuse_equal_ports(options)
     return replace(options, notes=_notes(dropped, skipped))
@@ -106,6 +107,21 @@ def all_dataclasses() -> list[type]:
     """All dataclasses of the server's options, with those of every backend."""
     backends = discover_backends()
     return [ServerArguments, SocketArguments, *(cls for part in PARTS for cls in backends[part].values())]
+
+
+def _implied(values: Mapping[str, Any], classes: Sequence[type]) -> dict[str, bool]:
+    """Switches that nobody has set, and that another option sets when it is above 0."""
+    switches = {
+        f.name: f.metadata["implied_by"] for cls in classes for f in option_fields(cls) if "implied_by" in f.metadata
+    }
+    return {name: True for name, cause in switches.items() if name not in values and _is_above_0(values.get(cause))}
+
+
+def _is_above_0(raw: Any) -> bool:
+    try:
+        return float(raw) > 0
+    except (TypeError, ValueError):  # not given; or no number, which is refused later
+        return False
 
 
 def _refuse_equal_ports(options: ServerOptions) -> None:

@@ -78,3 +78,20 @@ def test_from_the_words_of_a_command_line(tmp_path, capsys):
         read_server_options([str(file), "--tts", "parler", "--tts_length_scale", "1"])
     assert end.value.code == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize("backend", ["transformers", "llama_cpp"])
+@pytest.mark.parametrize(
+    ("typed", "file", "sampled"),
+    [
+        ({}, {}, False),
+        ({"lm_gen_temperature": "0.7"}, {}, True),
+        ({}, {"lm_gen_temperature": 0.7}, True),
+        ({"lm_gen_temperature": "0"}, {}, False),
+        ({"lm_gen_temperature": "0.7", "lm_gen_do_sample": "false"}, {}, False),
+        ({"lm_gen_temperature": "0.7"}, {"lm_gen_do_sample": False}, False),
+        ({"lm_gen_do_sample": "true"}, {}, True),
+    ],
+)
+def test_a_temperature_alone_samples(backend, typed, file, sampled):
+    assert server_options({"lm": backend, **typed}, file).lm.lm_gen_do_sample is sampled
