@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from handlers.base import BaseHandler
 from utils.conversation.messages import InterimTranscript, Message, ReplyEnd, Sentence, SpeechStarted, Transcript
-from utils.system.engine_thread import Live
+from utils.system.engine_thread import Live, on_shared_thread
 from utils.text.reply_pieces import Piece, ReplyPieces
 from utils.text.speakable_text import SpeakableText
 from utils.turns.chat import Chat
@@ -109,6 +109,7 @@ class LMHandler(BaseHandler):
 
         def wanted() -> bool:
             nonlocal rested
+            rested = rested or on_shared_thread()  # the voice would be waiting for this thread
             rested = rested or not self.context.records.wait_for_voice(message.attempt, LONGEST_REST_S)
             return live()
 

@@ -24,7 +24,7 @@ class PortAudioError(Exception):
 
 @dataclass
 class FakeDevice:
-    """rates: those it can be opened at, None for any."""
+    """rates: those it can be opened at, None for any. least_channels: it refuses fewer."""
 
     name: str
     inputs: int = 0
@@ -34,6 +34,7 @@ class FakeDevice:
     hostapi: int = 0
     refuses_to_start: bool = False
     reports_times: bool = True
+    least_channels: int = 1
 
 
 @dataclass
@@ -46,6 +47,7 @@ class FakeStream:
     callback: Callable[..., None]
     clocked: bool
     is_input: bool
+    channels: int = 1
     latency: float = 0.05
     active: bool = False
     closed: bool = False
@@ -76,8 +78,8 @@ class FakeStream:
         buffer[:] = bytes([GARBAGE]) * len(buffer)  # the sound card uses it again: who kept it kept nothing
 
     def play(self, frames: int | None = None) -> bytes:
-        """The speaker takes so many frames."""
-        buffer = bytearray([GARBAGE]) * ((self.blocksize if frames is None else frames) * BYTES)
+        """The speaker takes so many frames, of all channels."""
+        buffer = bytearray([GARBAGE]) * ((self.blocksize if frames is None else frames) * BYTES * self.channels)
         self._call(buffer)
         self.played += buffer
         return bytes(buffer)
@@ -86,9 +88,8 @@ class FakeStream:
         if not self.active:
             return
         try:
-            self.callback(
-                memoryview(buffer), len(buffer) // BYTES, self._times(len(buffer) // BYTES), SimpleNamespace()
-            )
+            frames = len(buffer) // BYTES // self.channels
+            self.callback(memoryview(buffer), frames, self._times(frames), SimpleNamespace())
         except BaseException:
             self.active = False
             raise
@@ -107,7 +108,7 @@ class FakeStream:
             due += self.blocksize / self.samplerate
             time.sleep(max(0.0, due - time.monotonic()))
             if self.is_input:
-                self.capture(bytes(self.blocksize * BYTES))
+                self.capture(bytes(self.blocksize * BYTES * self.channels))
             else:
                 self.play()
 
@@ -173,13 +174,13 @@ class FakeSoundDevice:
 
     def _open(self, is_input, *, samplerate, blocksize, device, channels, dtype, callback) -> FakeStream:
         chosen = self.devices[device]
-        if dtype != "int16" or channels != 1:
-            raise ValueError(f"this fake plays 16-bit mono, not {dtype} of {channels} channels")
-        if channels > (chosen.inputs if is_input else chosen.outputs):
+        if dtype != "int16":
+            raise ValueError(f"this fake plays 16-bit samples, not {dtype}")
+        if channels < chosen.least_channels or channels > (chosen.inputs if is_input else chosen.outputs):
             raise PortAudioError("Error opening stream: Invalid number of channels [PaErrorCode -9998]")
         if chosen.rates is not None and samplerate not in chosen.rates:
             raise PortAudioError("Error opening stream: Invalid sample rate [PaErrorCode -9997]")
-        stream = FakeStream(chosen, samplerate, blocksize, callback, self.clocked, is_input)
+        stream = FakeStream(chosen, samplerate, blocksize, callback, self.clocked, is_input, channels)
         self.streams.append(stream)
         return stream
 

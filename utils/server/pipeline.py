@@ -135,7 +135,7 @@ class Pipeline:
         """The thread of a part's model. On MPS those in PyTorch share one, since MPS must not be used from several."""
         name = "mps" if self._in_pytorch(part) and self._on_mps(part) else part
         if name not in self._threads:
-            self._threads[name] = EngineThread(name)
+            self._threads[name] = EngineThread(name, shared=name == "mps")
         return self._threads[name]
 
     def _in_pytorch(self, part: str) -> bool:

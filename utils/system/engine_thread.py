@@ -32,6 +32,14 @@ class Abandoned(Exception):
     """Raised by `emit`, inside a job, when nobody wants the output of the job any more."""
 
 
+_here = threading.local()
+
+
+def on_shared_thread() -> bool:
+    """Whether the caller is a job on a thread that several models share: then it must not wait for anybody."""
+    return bool(getattr(_here, "shared", False))
+
+
 def always() -> bool:
     """The `live` of work that is always wanted."""
     return True
@@ -42,9 +50,14 @@ def _one(_: object) -> float:
 
 
 class EngineThread:
-    """Runs jobs one after another on a daemon thread, so that a load that hangs can't keep the process alive."""
+    """Runs jobs one after another on a daemon thread, so that a load that hangs can't keep the process alive.
 
-    def __init__(self, name: str) -> None:
+    shared: several models run on it (MPS). A job that waited there for somebody outside would keep the other models
+    from their work, perhaps from the work that it waits for.
+    """
+
+    def __init__(self, name: str, shared: bool = False) -> None:
+        self._shared = shared
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._closed = False
         self._lock = threading.Lock()  # no job may come behind the one that ends the thread: nobody would run it
@@ -105,9 +118,10 @@ class EngineThread:
 
         size: the size of an item. room: how much may wait to be taken, in the same unit; `emit` waits for room. An item
         that is larger than `room` waits alone. The engine does nothing else while `emit` waits. So the room is a few
-        seconds of sound: enough for a listener, and a paused listener's job does not run to its end.
+        seconds of sound: enough for a listener, and a paused listener's job does not run to its end. On a shared thread
+        there is always room.
         """
-        channel: _Channel[T] = _Channel(live, room, size)
+        channel: _Channel[T] = _Channel(live, math.inf if self._shared else room, size)
 
         def job() -> None:
             with contextlib.suppress(Abandoned):
@@ -131,6 +145,7 @@ class EngineThread:
         return not self._thread.is_alive()
 
     def _run(self) -> None:
+        _here.shared = self._shared
         while (job := self._jobs.get()) is not None:
             job()
             del job  # a job holds its arguments and result: let go of them while waiting for the next

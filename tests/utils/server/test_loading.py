@@ -11,6 +11,7 @@ from utils.models.load_errors import LoadError
 from utils.options.server import read_server_options
 from utils.server import pipeline as module
 from utils.server.pipeline import Pipeline
+from utils.system.engine_thread import on_shared_thread
 
 MIXED = ["--lm", "llama_cpp", "--tts", "piper", "--device", "cpu"]  # beside Whisper, which is in PyTorch
 ALL_IN_PYTORCH = ["--device", "cpu"]
@@ -125,5 +126,7 @@ def test_on_mps_models_in_pytorch_share_a_thread(loads):
     pipeline = Pipeline(read_server_options(mps))
     threads = {part: pipeline._thread(part) for part in ("vad", "stt", "lm", "tts")}
     assert threads["stt"] is threads["lm"]
+    assert threads["stt"].call(on_shared_thread)
+    assert not threads["tts"].call(on_shared_thread)
     assert len({threads["vad"], threads["stt"], threads["tts"]}) == 3
     assert pipeline.close()

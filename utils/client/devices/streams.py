@@ -6,6 +6,7 @@ conversation. A device that refuses the wire's sample rate runs at its own, and 
 
 from __future__ import annotations
 
+import itertools
 import math
 import threading
 import time
@@ -34,6 +35,7 @@ COMMON_RATES = (48_000, 44_100)  # tried last, since every sound card knows one 
 MOST_SILENT_S = 5.0  # a device that has not called for this time, and for four blocks, has gone
 MOST_DELAY_S = 2.0  # from a callback to the loudspeaker; a sound system that reports more is wrong
 TICK_S = 0.1
+STEREO = 2
 
 Clock = Callable[[], float]
 
@@ -41,8 +43,8 @@ Clock = Callable[[], float]
 class AudioStream:
     """A stream of 16-bit mono samples to or from the sound card. Call `open`, then `start`, then `stop`.
 
-    After `open` it has these attributes. rate: the rate of the device, Hz. latency_s: seconds between a callback and
-    the moment at which its samples can be heard.
+    After `open` it has these attributes. rate: of the device, Hz. channels: of the device, 1 where that can be.
+    latency_s: seconds between a callback and the moment at which its samples can be heard.
     """
 
     def __init__(self, sound: Any, kind: Kind, device: int, block: int, clock: Clock = time.monotonic) -> None:
@@ -52,23 +54,27 @@ class AudioStream:
         self._clock = clock
         self._moved = 0  # samples so far
         self.block = block
+        self.channels = 1
         self.name = str(sound.query_devices(device)["name"])
 
     def open(self, rate: int, callback: Callable[..., None]) -> None:
-        """Open the device at `rate` (Hz), or at its own rate if it refuses that. Raises SoundError."""
+        """Open it at `rate` (Hz) or its own rate, with one channel or as many as it wants. Raises SoundError."""
         make = self._sound.RawInputStream if self._kind == "input" else self._sound.RawOutputStream
-        own = int(self._sound.query_devices(self._device)["default_samplerate"])
+        about = self._sound.query_devices(self._device)
+        most = int(about[f"max_{self._kind}_channels"])
+        rates = dict.fromkeys((rate, int(about["default_samplerate"]), *COMMON_RATES))
+        channels = dict.fromkeys((1, *(count for count in (STEREO, most) if 1 < count <= most)))
         refusal: Exception | None = None
-        for candidate in dict.fromkeys((rate, own, *COMMON_RATES)):
+        for candidate, count in itertools.product(rates, channels):
             try:
                 self._stream = make(
                     samplerate=candidate, blocksize=self.block, device=self._device,
-                    channels=1, dtype="int16", callback=self._noting(callback),
+                    channels=count, dtype="int16", callback=self._noting(callback),
                 )  # fmt: skip
             except (self._sound.PortAudioError, ValueError) as error:
                 refusal = refusal or error
                 continue
-            self.rate = candidate
+            self.rate, self.channels = candidate, count
             self.latency_s = float(self._stream.latency)
             return
         assert refusal is not None
@@ -82,9 +88,20 @@ class AudioStream:
         except self._sound.PortAudioError as error:
             raise SoundError(f"the {CALLED[self._kind]} {self.name!r} can't start: {one_line(error)}") from error
 
-    def sound_block(self, data: Any, when: Any) -> SoundBlock:
-        """A copy of the samples that a callback moves. Each callback calls it once. when: PortAudio's times."""
-        block = SoundBlock(bytes(data), self.rate, self._moved, self._called_at, self._delay_s(when))
+    def mixed(self, data: Any) -> bytes:
+        """One channel of all that a callback brings: their mean."""
+        if self.channels == 1:
+            return bytes(data)
+        frames = np.frombuffer(data, dtype="<i2").reshape(-1, self.channels)
+        return frames.mean(axis=1).astype("<i2").tobytes()
+
+    def spread(self, out: Any, mono: bytes | bytearray) -> None:
+        """Give a callback's buffer these samples, the same on each channel."""
+        memoryview(out).cast("B")[:] = np.repeat(np.frombuffer(mono, dtype="<i2"), self.channels).tobytes()
+
+    def sound_block(self, data: bytes, when: Any) -> SoundBlock:
+        """The mono samples that a callback moves. Each callback calls it once. when: PortAudio's times."""
+        block = SoundBlock(data, self.rate, self._moved, self._called_at, self._delay_s(when))
         self._moved = block.end
         return block
 
@@ -179,10 +196,12 @@ class Speaker:
             self._buffer.append(_to_bytes(self._resampler.flush()))
 
     def _callback(self, outdata: Any, frames: int, when: Any, status: Any) -> None:
-        if self._buffer.read_into(outdata):
+        mono = bytearray(frames * SAMPLE_BYTES)
+        if self._buffer.read_into(mono):
             self._last_played = self._clock()
+        self._stream.spread(outdata, mono)
         if self._echo is not None:
-            self._echo.played(self._stream.sound_block(outdata, when))
+            self._echo.played(self._stream.sound_block(bytes(mono), when))
 
 
 class Microphone:
@@ -265,7 +284,7 @@ class Microphone:
             self._spoke = self._clock()
 
     def _callback(self, indata: Any, frames: int, when: Any, status: Any) -> None:
-        self._captured.put(self._stream.sound_block(indata, when))
+        self._captured.put(self._stream.sound_block(self._stream.mixed(indata), when))
 
 
 def open_stream(sound: Any, kind: Kind, wanted: str | None, block: int) -> AudioStream:

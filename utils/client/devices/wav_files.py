@@ -13,11 +13,16 @@ from pathlib import Path
 
 import numpy as np
 
+from utils.audio.companding import from_a_law, from_mu_law
 from utils.audio.samples import FloatAudio
 from utils.client.errors import WavError
 
-PCM, IEEE_FLOAT, EXTENSIBLE = 1, 3, 0xFFFE
+PCM, IEEE_FLOAT, A_LAW, MU_LAW, EXTENSIBLE = 1, 3, 6, 7, 0xFFFE
+READABLE = {
+    (PCM, 8), (PCM, 16), (PCM, 24), (PCM, 32), (IEEE_FLOAT, 32), (IEEE_FLOAT, 64), (A_LAW, 8), (MU_LAW, 8)
+}  # fmt: skip
 SAMPLE_BYTES = 2
+LARGEST = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True)
@@ -25,7 +30,7 @@ class _Format:
     """What a `fmt ` chunk says."""
 
     tag: int
-    """The kind of the samples: PCM or IEEE_FLOAT."""
+    """The kind of the samples: PCM, IEEE_FLOAT, A_LAW or MU_LAW."""
 
     channels: int
     """How many channels there are, interleaved."""
@@ -40,7 +45,8 @@ class _Format:
 def read_wav(path: str | Path) -> tuple[FloatAudio, int]:
     """Read a WAV file as (float32 [n], mono, -1..1; its rate in Hz).
 
-    It may hold PCM of 8, 16, 24 or 32 bits or 32-bit floats, with any rate and any number of channels. A file that was
+    It may hold PCM of 8, 16, 24 or 32 bits, floats of 32 or 64 bits, or 8 bits in A-law or μ-law, with any rate and
+    any number of channels. A file that was
     cut off, or whose header was never completed, is read as far as it goes. Raises WavError, OSError.
     """
     with open(path, "rb") as file:
@@ -83,11 +89,16 @@ def _format(chunk: memoryview, path: str | Path) -> _Format:
 def _samples(data: memoryview, kind: _Format, path: str | Path) -> FloatAudio:
     """The samples as float32, interleaved, -1..1. Raises WavError."""
     width = kind.bits // 8
-    if (kind.tag, kind.bits) not in {(PCM, 8), (PCM, 16), (PCM, 24), (PCM, 32), (IEEE_FLOAT, 32)}:
-        raise WavError(f"{path} is not a PCM file of 8, 16, 24 or 32 bits (format {kind.tag}, {kind.bits} bits)")
+    if (kind.tag, kind.bits) not in READABLE:
+        raise WavError(
+            f"{path} holds neither PCM of 8 to 32 bits, floats, A-law nor μ-law (format {kind.tag}, {kind.bits} bits)"
+        )
     data = data[: len(data) - len(data) % width]
     if kind.tag == IEEE_FLOAT:
-        return np.nan_to_num(np.frombuffer(data, dtype="<f4")).astype(np.float32)
+        floats = np.frombuffer(data, dtype=f"<f{width}")
+        return np.nan_to_num(np.clip(floats, -LARGEST, LARGEST)).astype(np.float32)
+    if kind.tag in (A_LAW, MU_LAW):
+        return from_a_law(data) if kind.tag == A_LAW else from_mu_law(data)
     if kind.bits == 8:
         return (np.frombuffer(data, dtype=np.uint8).astype(np.float32) - 128.0) / np.float32(128.0)
     if kind.bits == 24:

@@ -247,3 +247,28 @@ def test_stopping_closes_the_stream():
     sink, sound = speaker()
     sink.stop()
     assert sound.speaker.closed
+
+
+@pytest.mark.parametrize("least", [2, 6])
+def test_a_speaker_that_refuses_one_channel_plays_the_same_on_all(least):
+    sink, sound = speaker(FakeDevice("Dock", outputs=least, least_channels=least))
+    assert (sound.speaker.channels, sound.speaker.samplerate) == (least, 44_100)
+    sink.write(tone(44_100, 0.01))
+    frames = np.frombuffer(sound.speaker.play(450), dtype="<i2").reshape(-1, least)
+    assert (frames == frames[:, :1]).all()
+    assert frames[:, 0].tobytes() == tone(44_100, 0.01) + bytes(18)
+
+
+def test_a_microphone_that_refuses_one_channel_is_mixed():
+    source, sound = microphone(FakeDevice("Array", inputs=4, least_channels=2))
+    assert sound.microphone.channels == 2
+    blocks = source.blocks(threading.Event())
+    left, right = np.arange(BLOCK, dtype="<i2"), np.full(BLOCK, 100, dtype="<i2")
+    sound.microphone.capture(np.stack([left, right], axis=1).tobytes())
+    got = np.frombuffer(next(blocks), dtype="<i2")
+    assert np.abs(got - (left.astype(int) + right) / 2).max() <= 1
+
+
+def test_a_device_without_channels_is_an_error():
+    with pytest.raises(SoundError, match="Invalid number of channels"):
+        Microphone(AudioStream(FakeSoundDevice(FakeDevice("None")), "input", 0, BLOCK), 16_000)

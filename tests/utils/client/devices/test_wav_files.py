@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from utils.audio.companding import from_a_law, from_mu_law
 from utils.client.devices.wav_files import WavWriter, read_wav
 from utils.client.errors import WavError
 
-PCM, FLOAT, EXTENSIBLE = 1, 3, 0xFFFE
+PCM, FLOAT, A_LAW, MU_LAW, EXTENSIBLE = 1, 3, 6, 7, 0xFFFE
 TONE = (0.5 * np.sin(np.arange(441) / 7)).astype(np.float64)
 
 
@@ -34,7 +35,11 @@ def wav(audio: np.ndarray, rate: int, bits: int, tag: int = PCM, extensible: boo
 
 def encode(samples: np.ndarray, bits: int, tag: int) -> bytes:
     if tag == FLOAT:
-        return samples.astype("<f4").tobytes()
+        return samples.astype(f"<f{bits // 8}").tobytes()
+    if tag in (A_LAW, MU_LAW):
+        decode = from_a_law if tag == A_LAW else from_mu_law
+        values = decode(bytes(range(256)))
+        return np.abs(samples[:, None] - values).argmin(axis=1).astype(np.uint8).tobytes()
     if bits == 8:
         return np.rint(samples * 127 + 128).astype(np.uint8).tobytes()
     whole = np.rint(samples * (2 ** (bits - 1) - 1)).astype("<i4")
@@ -46,7 +51,17 @@ def encode(samples: np.ndarray, bits: int, tag: int) -> bytes:
 @pytest.mark.parametrize("extensible", [False, True])
 @pytest.mark.parametrize("channels", [1, 2, 6])
 @pytest.mark.parametrize(
-    ("bits", "tag", "error"), [(8, PCM, 0.01), (16, PCM, 1e-4), (24, PCM, 1e-6), (32, PCM, 1e-6), (32, FLOAT, 1e-6)]
+    ("bits", "tag", "error"),
+    [
+        (8, PCM, 0.01),
+        (16, PCM, 1e-4),
+        (24, PCM, 1e-6),
+        (32, PCM, 1e-6),
+        (32, FLOAT, 1e-6),
+        (64, FLOAT, 1e-6),
+        (8, A_LAW, 0.02),
+        (8, MU_LAW, 0.02),
+    ],
 )
 def test_every_format_is_read(tmp_path, bits, tag, error, channels, extensible):
     audio = TONE if channels == 1 else np.stack([TONE] * channels, axis=1)
