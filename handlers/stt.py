@@ -15,8 +15,9 @@ from collections.abc import Iterator
 from typing import Any, Protocol
 
 from handlers.base import BaseHandler
+from utils.audio.levels import speech_level
 from utils.audio.samples import FloatAudio
-from utils.conversation.dialogue import Dialogue
+from utils.conversation.dialogue import Dialogue, Overlap, Sound
 from utils.conversation.messages import InterimAudio, InterimTranscript, Message, SpeechPart, Transcript, Utterance
 from utils.system.engine_thread import Live
 
@@ -80,10 +81,20 @@ class STTHandler(BaseHandler):
         number, text = self._interim
         if not text or over_reply or message.interim != number:
             text = self._transcribe(message.audio, live, over_reply)
-        whole = self._joined(text)
-        reply = self.context.records.spoken_text() if over_reply else None
-        if self._dialogue.understood(message.attempt, whole, reply):
-            yield Transcript(message.attempt, message.turn, whole)
+        transcript = Transcript(message.attempt, message.turn, self._joined(text))
+        level_db = speech_level(message.audio)
+        over = self._overlap(message, level_db) if over_reply else None
+        sound = self._dialogue.understood(message.attempt, transcript.text, over, level_db)
+        if sound is Sound.WORDS:
+            yield transcript
+        elif sound is Sound.STOP:
+            self.context.records.observe(transcript)
+            self.context.turns.finish(message.attempt)
+
+    def _overlap(self, message: Utterance, level_db: float) -> Overlap:
+        began = message.last_voiced_at if message.first_voiced_at is None else message.first_voiced_at
+        reply, as_loud = self.context.records.spoken_text(), self._dialogue.as_loud(level_db)
+        return Overlap(reply, message.last_voiced_at - began, as_loud)
 
     def _joined(self, text: str) -> str:
         """The words of the turn: those of its earlier parts, and these."""

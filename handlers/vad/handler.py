@@ -16,7 +16,7 @@ from concurrent.futures import Future
 import numpy as np
 
 from handlers.base import BaseHandler
-from handlers.vad.engine import LONGEST_PART_S, VADEngine
+from handlers.vad.engine import JUDGE_MS, LONGEST_PART_S, VADEngine
 from handlers.vad.interim import InterimRequests
 from handlers.vad.loudness import Loudness
 from handlers.vad.segmentation import Dismissed, Onset, Paused, Resumed, SpeechEvent, Split, Started, Stopped
@@ -31,6 +31,10 @@ from utils.system.engine_thread import Live
 from utils.turns.turns import Speech
 
 logger = logging.getLogger(__name__)
+
+# A sound over a reply that is shorter is often no word ("uh", "mm-hm"). What it was is asked in the first short pause,
+# for the reply is silent until that is known.
+SHORT_MS = 500
 
 
 class VADHandler(BaseHandler):
@@ -167,7 +171,8 @@ class VADHandler(BaseHandler):
         if not over_reply:
             wanted = self._engine.speculative_silence_ms in event.marks and self._speculation_pays()
         else:
-            wanted = self._engine.min_silence_ms in event.marks and self._may_interrupt(event.voiced_ms)
+            mark = JUDGE_MS[0] if event.voiced_ms < SHORT_MS else self._engine.min_silence_ms
+            wanted = min(mark, self._engine.min_silence_ms) in event.marks and self._may_interrupt(event.voiced_ms)
         audio = self._audio.so_far(event) if wanted else None
         if audio is not None and len(audio) <= LONGEST_PART_S * STT_RATE:
             self._more_from = None

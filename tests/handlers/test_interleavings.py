@@ -21,7 +21,7 @@ from utils.turns.turns import State
 
 BLOCK = 4_410  # samples: 0.1 s
 BLOCKS = 3  # of a sentence
-TEXTS = ("", "Mm-hm.", "Tell me more.", "Stop it.")
+TEXTS = ("", "Mm-hm.", "Tell me more.", "And of Rome?")
 
 
 class Whole:

@@ -109,7 +109,7 @@ def test_an_empty_transcript_is_no_turn():
 
 @pytest.mark.parametrize(
     ("text", "interrupts"),
-    [("Stop!", True), ("And then?", True), ("Mm-hm.", False), ("", False), ("capital of France", False)],
+    [("Not so fast!", True), ("And then?", True), ("Mm-hm.", False), ("", False), ("capital of France", False)],
 )
 def test_what_is_said_over_a_reply_stops_it_or_does_not(text, interrupts):
     world, engine = Surroundings(), Engine(text)
@@ -125,6 +125,21 @@ def test_what_is_said_over_a_reply_stops_it_or_does_not(text, interrupts):
     assert out == ([Transcript(attempt, 2, text)] if interrupts else [])
     assert world.turns.state(reply) is (State.CANCELLED if interrupts else State.PLAYING)
     assert world.turns.live(attempt) == interrupts
+
+
+def test_a_stop_ends_the_reply_and_is_remembered_and_not_answered():
+    world, engine = Surroundings(), Engine("Stop!")
+    stage = world.stage(SecondSTTHandler, engine)
+    reply = world.transcribed()
+    world.turns.play(reply)
+    world.turns.user_speaks()
+    world.turns.commit(attempt := world.turns.begin())
+    world.records.observe(utterance := Utterance(attempt, 2, AUDIO, 0.0))
+    assert world.process(stage, [utterance]) == []
+    assert world.turns.live_attempts() == []
+    assert "USER: Stop!" in world.lines
+    assert world.chat.messages("now")[-2] == {"role": "user", "content": "Stop!"}
+    assert world.turns.next_turn() == 3
 
 
 def test_the_same_in_silence_is_a_turn():

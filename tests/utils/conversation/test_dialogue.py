@@ -8,6 +8,7 @@ from utils.conversation.dialogue import (
     SURELY_INTERRUPTS_MS,
     SURELY_MORE_MS,
     Dialogue,
+    Overlap,
     Sound,
     classify,
     may_interrupt,
@@ -31,15 +32,16 @@ PARIS = "The capital of France is Paris."
         ("capital of France", "", PARIS, Sound.ECHO),
         ("capital of France", "", None, Sound.WORDS),
         ("Paris?", "", PARIS, Sound.WORDS),
-        ("Stop!", "", PARIS, Sound.WORDS),
+        ("Stop!", "", PARIS, Sound.STOP),
+        ("Stop!", "", None, Sound.WORDS),
         ("what time is it", "What time is it?", None, Sound.SAME),
         ("What time is it in Rome?", "What time is it?", None, Sound.WORDS),
         ("Mm-hm.", "Mm-hm.", PARIS, Sound.BACKCHANNEL),  # what it is over a reply comes first
-        ("Stop!", "Stop!", PARIS, Sound.SAME),
+        ("And Rome?", "And Rome?", PARIS, Sound.SAME),
     ],
 )
 def test_what_a_sound_was(text, answered, reply, sound):
-    assert classify(text, answered, reply) is sound
+    assert classify(text, answered, None if reply is None else Overlap(reply)) is sound
 
 
 @pytest.mark.parametrize(
@@ -68,7 +70,8 @@ class Talk:
     def understood(self, text: str, reply: str | None = None) -> tuple[int, bool]:
         """A new attempt, and whether its words are to be answered."""
         attempt = self.turns.begin()
-        return attempt, self.dialogue.understood(attempt, text, reply)
+        over = None if reply is None else Overlap(reply)
+        return attempt, self.dialogue.understood(attempt, text, over) is Sound.WORDS
 
 
 def test_words_are_answered():
@@ -112,7 +115,7 @@ def test_the_user_may_say_the_same_again():
 
 
 @pytest.mark.parametrize(
-    ("text", "interrupts"), [("Stop!", True), ("Mm-hm.", False), ("", False), ("capital of France", False)]
+    ("text", "interrupts"), [("And Rome?", True), ("Mm-hm.", False), ("", False), ("capital of France", False)]
 )
 def test_a_reply_goes_on_or_is_over(text, interrupts):
     talk = Talk()
@@ -131,7 +134,53 @@ def test_an_attempt_that_has_ended_is_not_answered(text):
     talk = Talk()
     attempt = talk.turns.begin()
     talk.turns.cancel(attempt)
-    assert not talk.dialogue.understood(attempt, text, PARIS)
+    assert talk.dialogue.understood(attempt, text, Overlap(PARIS)) not in (Sound.WORDS, Sound.STOP)
     following, answered = talk.understood("Hello.")  # and its words are not taken for those that are answered
     assert answered
     assert talk.turns.live_attempts() == [following]
+
+
+DRINK, GO_ON = (
+    "We have green tea or black coffee. Would you like green tea or black coffee?",
+    "There is more. Shall I go on?",
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "over", "sound"),
+    [
+        ("Yes.", Overlap(GO_ON), Sound.WORDS),
+        ("Sure.", Overlap(GO_ON), Sound.WORDS),
+        ("Mm-hm.", Overlap(GO_ON), Sound.WORDS),
+        ("Oui.", Overlap("Je continue ?"), Sound.WORDS),
+        ("Um...", Overlap(GO_ON), Sound.BACKCHANNEL),
+        ("Yes.", Overlap(GO_ON + " It is short."), Sound.WORDS),
+        ("Yes.", Overlap(GO_ON + " It is short. It begins in Rome."), Sound.BACKCHANNEL),
+        ("Black coffee.", Overlap(DRINK), Sound.WORDS),
+        ("black coffee", Overlap("We have black coffee."), Sound.ECHO),
+        ("black coffee", Overlap("We have black coffee.", lasted_s=1.5), Sound.WORDS),
+        ("black coffee", Overlap("We have black coffee.", as_loud=True), Sound.WORDS),
+    ],
+)
+def test_answers_to_what_the_reply_has_asked(text, over, sound):
+    assert classify(text, "", over) is sound
+
+
+def test_who_is_as_loud_as_before_is_the_user():
+    talk = Talk()
+    assert not talk.dialogue.as_loud(0.0)  # nobody has spoken yet
+    for level_db in (-20.0, -24.0):
+        attempt = talk.turns.begin()
+        talk.dialogue.understood(attempt, f"At {level_db}", None, level_db)
+        talk.turns.finish(attempt)
+    assert [talk.dialogue.as_loud(level) for level in (-24.0, -24.3, -30.0)] == [True, False, False]
+
+
+def test_a_stop_ends_the_reply():
+    talk = Talk()
+    reply, _ = talk.understood("Tell me a story.")
+    talk.turns.commit(reply)
+    talk.turns.play(reply)
+    attempt = talk.turns.begin()
+    assert talk.dialogue.understood(attempt, "Stop.", Overlap("Once upon a time")) is Sound.STOP
+    assert talk.turns.live_attempts() == [attempt]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from utils.turns.interruptions import is_backchannel, is_echo
+from utils.turns.interruptions import BACKCHANNELS, HESITATIONS, asks, is_backchannel, is_echo, is_stop
 
 
 @pytest.mark.parametrize(
@@ -40,3 +40,34 @@ def test_words_stop_the_reply(text):
 )
 def test_a_piece_of_the_reply_is_an_echo(text, reply, echo):
     assert is_echo(text, reply) == echo
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Stop.", "Stop, stop!", "Please stop.", "Wait.", "Wait a minute, please.", "Hold on.", "Okay, stop.", "Stopp!",
+     "Warte bitte.", "Arrête, s'il te plaît.", "Tais-toi.", "Espera, por favor.", "Basta!", "Aspetta."],
+)  # fmt: skip
+def test_stops(text):
+    assert is_stop(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "Stop the music.", "When does the bus stop?", "Wait for me.", "No.", "What?", "Please.", "Enough of Paris.",
+     "Para mañana.", "Is there a stop?"],
+)  # fmt: skip
+def test_words_that_want_an_answer_are_no_stop(text):
+    assert not is_stop(text)
+
+
+@pytest.mark.parametrize(
+    ("reply", "asked"),
+    [("Shall I go on?", True), ("Why? Because.", True), ("Why? Because. Really.", False), ("您好吗？", True),
+     ("It is.", False), ("", False), ("Which one, this or that?", True), ("هل أواصل؟", True)],
+)  # fmt: skip
+def test_a_question_at_the_end_is_open(reply, asked):
+    assert asks(reply) is asked
+
+
+def test_hesitations_are_backchannels():
+    assert HESITATIONS <= BACKCHANNELS
