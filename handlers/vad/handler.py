@@ -17,8 +17,9 @@ import numpy as np
 
 from handlers.base import BaseHandler
 from handlers.vad.engine import LONGEST_PART_S, VADEngine
+from handlers.vad.hearing import Hearing
 from handlers.vad.interim import InterimRequests
-from handlers.vad.loudness import Loudness
+from handlers.vad.loudness import Loudness, decibels
 from handlers.vad.segmentation import Dismissed, Onset, Paused, Resumed, SpeechEvent, Split, Started, Stopped
 from handlers.vad.silero import FRAME_MS
 from handlers.vad.smart_turn import WINDOW_S
@@ -42,7 +43,7 @@ class VADHandler(BaseHandler):
     def setup(self, engine: VADEngine) -> None:
         self._engine = engine
         self._model = engine.model
-        self._state = engine.model.initial_state()
+        self._hearing = Hearing(engine.model)
         self._segmenter = engine.segmenter()
         self._audio = TurnAudio(engine.model.rate, engine.model.frame, engine.speech_pad_ms)
         self._loudness = Loudness(FRAME_MS)
@@ -73,16 +74,20 @@ class VADHandler(BaseHandler):
             if self._is_deaf():
                 continue
             self._look()
-            probability, self._state = self._model.step(frame, self._state)
-            quiet = self._loudness.is_quiet(frame)
-            if self._interim is not None:
-                self._interim.hear(quiet)
-            for event in self._segmenter.feed(probability, quiet):
+            for event in self._listen(frame):
                 yield from self._follow(event)
             if self._interim is not None:
                 yield from self._interim.messages()
             self._weigh()
         self._audio.forget(self._segmenter.start)
+
+    def _listen(self, frame: FloatAudio) -> list[SpeechEvent]:
+        level, segmenter = decibels(frame), self._segmenter
+        probability = self._hearing.step(frame, level, segmenter.in_utterance, segmenter.sure)
+        quiet = self._loudness.is_quiet(level)
+        if self._interim is not None:
+            self._interim.hear(quiet)
+        return segmenter.feed(probability, quiet, self._hearing.doubtful)
 
     def _weigh(self) -> None:
         """Act on a sound that has lasted so long that it has words in it."""
@@ -98,7 +103,7 @@ class VADHandler(BaseHandler):
         if self._engine.allow_interruptions or not self.context.turns.reply_is_heard():
             return False
         self._segmenter.skip()
-        self._state = self._model.initial_state()
+        self._hearing.renew()
         self._audio.ignore()
         self.context.turns.doubt(False)
         return True

@@ -50,7 +50,7 @@ class Scripted:
 
     rate, frame = 16_000, 512
 
-    def initial_state(self):
+    def initial_state(self, after=None):
         return None
 
     def step(self, frame, state):
