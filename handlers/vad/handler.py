@@ -24,6 +24,7 @@ from handlers.vad.segmentation import Dismissed, Onset, Paused, Resumed, SpeechE
 from handlers.vad.silero import FRAME_MS
 from handlers.vad.smart_turn import WINDOW_S
 from handlers.vad.speculation import SpeculativeAttempt
+from handlers.vad.stalls import LONGEST_STALL_S, Gap, Stalls
 from handlers.vad.turn_audio import STT_RATE, TurnAudio
 from utils.audio.samples import FloatAudio
 from utils.conversation.dialogue import may_interrupt, surely_interrupts, surely_more
@@ -47,6 +48,7 @@ class VADHandler(BaseHandler):
         self._segmenter = engine.segmenter()
         self._audio = TurnAudio(engine.model.rate, engine.model.frame, engine.speech_pad_ms)
         self._loudness = Loudness(FRAME_MS)
+        self._stalls = Stalls()
         self._heard_until = float("-inf")  # clock: audio or silence is known up to here
         self._stretch_from: int | None = None  # sample: where the speech after the turn's last pause began
         self._verdict: Future[float] | None = None  # to come: whether the turn is over
@@ -60,9 +62,10 @@ class VADHandler(BaseHandler):
 
     def process(self, message: InputAudio | InputGap | InputEnded, live: Live) -> Iterator[Message]:
         if isinstance(message, InputAudio):
-            yield from self._hear(message.samples, message.received_at)
+            seconds = len(message.samples) / self._model.rate
+            yield from self._hear(message.samples, self._stalls.audio(seconds, message.received_at))
         elif isinstance(message, InputGap):
-            yield from self._be_silent_until(message.until)
+            yield from self._miss(message.until)
         else:
             yield from self._end()
             yield message
@@ -108,16 +111,24 @@ class VADHandler(BaseHandler):
         self.context.turns.doubt(False)
         return True
 
-    def _be_silent_until(self, until: float) -> Iterator[Message]:
-        """No audio arrives: in mid-utterance that counts as silence, by the clock."""
-        if not self._segmenter.in_utterance or until <= self._heard_until:
-            return
-        missing = int((until - self._heard_until) * self._model.rate)
-        yield from self._hear(np.zeros(missing, dtype=np.float32), until)
+    def _miss(self, until: float) -> Iterator[Message]:
+        """No audio arrives. A sound in doubt over a reply is not waited for: that would hold the reply in vain."""
+        segmenter = self._segmenter
+        surely = segmenter.sure or (segmenter.in_utterance and not self.context.turns.reply_is_held())
+        found = self._stalls.gap(until, surely and segmenter.silence_ms < self._engine.min_silence_ms)
+        if found is Gap.LOST:
+            logger.info("no audio has arrived for %.0f s in mid-speech: the turn ends", LONGEST_STALL_S)
+            yield from self._stop_speech()
+        elif segmenter.in_utterance and found is not Gap.WAIT and until > self._heard_until:
+            missing = int((until - self._heard_until) * self._model.rate)
+            yield from self._hear(np.zeros(missing, dtype=np.float32), until)
 
     def _end(self) -> Iterator[Message]:
         if self._audio.timeline.end:
             yield from self._hear(np.zeros(self._audio.missing(), dtype=np.float32), self._heard_until)
+        yield from self._stop_speech()
+
+    def _stop_speech(self) -> Iterator[Message]:
         for event in self._segmenter.flush():
             yield from self._follow(event)
 

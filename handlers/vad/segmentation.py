@@ -170,6 +170,11 @@ class Segmenter:
         """How much of the present speech was voiced."""
         return self._voiced * self._frame_ms
 
+    @property
+    def silence_ms(self) -> float:
+        """How long the present speech has been silent."""
+        return self._silent * self._frame_ms
+
     def wait_for(self, silence_ms: float) -> None:
         """From now until the speech goes on, so much silence ends it; never less than `min_silence_ms`."""
         self._patience = max(self._min_silence, math.ceil(silence_ms / self._frame_ms))
