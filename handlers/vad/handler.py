@@ -181,6 +181,7 @@ class VADHandler(BaseHandler):
             yield self._utterance(attempt, event, audio, speculative=True)
 
     def _speculation_pays(self) -> bool:
+        self._speculation.pause()
         return self._speculation.pays(self.context.interim.usual_ms())
 
     def _ask(self, event: Paused) -> None:
@@ -198,15 +199,10 @@ class VADHandler(BaseHandler):
         """The user goes on: it was a pause for thought, or this is a breath."""
         self._forget_verdict()
         self._stretch_from = self._audio.judged - self._model.frame - self._audio.pad
+        self._speculation.settle(right=False)
         if self._speculative is not None:
-            self._note(self._speculative, right=False)
             self._more_from, self._speculative = self._speculative.voiced_ms, None
             self.context.turns.user_speaks(words=False)
-
-    def _note(self, speculative: SpeculativeAttempt, right: bool) -> None:
-        """It is known whether the turn was over: that counts when it is decided about the next attempts."""
-        if not speculative.over_reply:
-            self._speculation.note(right)
 
     def _forget_verdict(self) -> None:
         if self._verdict is not None:
@@ -221,6 +217,7 @@ class VADHandler(BaseHandler):
             self._segmenter.wait_for(self._engine.min_silence_ms if complete else self._engine.max_pause_ms)
         if self._speculative is not None and not self.context.turns.live(self._speculative.number):
             over_reply, self._speculative = self._speculative.over_reply, None
+            self._speculation.forget()
             if over_reply:  # nothing was said
                 self._forget_verdict()
                 self._segmenter.forget()
@@ -250,8 +247,8 @@ class VADHandler(BaseHandler):
         turns, speculative, score = self.context.turns, self._speculative, self._score
         self._speculative = self._more_from = None
         self._forget_verdict()
+        self._speculation.settle(right=True)
         if speculative is not None and turns.commit(speculative.number):
-            self._note(speculative, right=True)
             self._log_end(self._audio.take(event), event)
             self.context.records.turn_over(turns.number_of(speculative.number), score)
             return
