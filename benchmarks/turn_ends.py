@@ -31,7 +31,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # also when it is 
 from benchmarks.asking import QUESTIONS
 from benchmarks.report import plot, print_json, table
 from handlers.vad.engine import JUDGE_MS
-from handlers.vad.loudness import Loudness
+from handlers.vad.loudness import Loudness, decibels
 from handlers.vad.segmentation import Paused, Resumed, Segmenter, Stopped
 from handlers.vad.silero import FRAME_MS, STT_RATE, SileroModel
 from handlers.vad.smart_turn import SmartTurn
@@ -155,7 +155,7 @@ def hear(audio: FloatAudio, paused: bool, silero: SileroModel, smart_turn: Smart
     for start in range(0, len(heard) - silero.frame + 1, silero.frame):
         frame = heard[start : start + silero.frame]
         probability, state = silero.step(frame, state)
-        frames.append((probability, loudness.is_quiet(frame)))
+        frames.append((probability, loudness.is_quiet(decibels(frame))))
     last_voiced = STT_RATE // 2 + int(np.flatnonzero(np.abs(audio) > 0.01)[-1])
 
     @functools.cache

@@ -13,7 +13,7 @@ from utils.transports.base import ReadError, Transport
 
 logger = logging.getLogger(__name__)
 
-GAP_AFTER_S = 0.2  # network jitter is shorter; a client that stops sending is silent from here on, by the clock
+GAP_AFTER_S = 0.2  # network jitter is shorter; what a longer gap means, the VAD decides
 GAP_STEP_S = 0.05
 
 

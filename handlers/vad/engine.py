@@ -22,6 +22,9 @@ LONGEST_PART_S = 28.0  # Whisper hears 30 s at once; the turn goes on in the nex
 # After so much silence smart-turn judges whether the turn is over, so that its score is there in time. Where the first
 # score says no, it judges once more: short words ("No, wait.") sound complete only with more silence after them.
 JUDGE_MS = (96, 192)
+# A sound over a reply that is shorter is often no word ("uh", "mm-hm"). What it was is asked in the first short pause,
+# for the reply is silent until that is known.
+SHORT_MS = 500
 
 
 class VADEngine:
@@ -70,6 +73,10 @@ class VADEngine:
         self.model.step(np.zeros(self.model.frame, dtype=np.float32), self.model.initial_state())  # warm-up
         if self._smart_turn is not None:
             self._smart_turn.score(np.zeros(STT_RATE, dtype=np.float32))
+
+    def doubt_ms(self, voiced_ms: float) -> float:
+        """After so much silence it is asked what a sound over a reply was. voiced_ms: how much of it was voiced."""
+        return min(JUDGE_MS[0], self.min_silence_ms) if voiced_ms < SHORT_MS else self.min_silence_ms
 
     def segmenter(self) -> Segmenter:
         """A segmenter for one conversation."""

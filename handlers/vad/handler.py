@@ -2,9 +2,8 @@
 
 `segmentation.py` decides what the probabilities mean, and `smart_turn.py` helps to decide whether a turn is over
 (endpointing). A sound over a reply holds it at once; `utils.turns.turns` settles what follows. An attempt at answering
-begins in the first short pause (speculation, `speculation.py`): so the reply is under way when the turn is found to be
-over. Where the sound is gone, what was said so far is transcribed before it is sure that this is a pause
-(`interim.py`).
+begins in the first short pause (speculation, `speculation.py`), so the reply is under way when the turn is found to be
+over. Where the sound is gone, what was said is transcribed before it is sure that this is a pause (`interim.py`).
 """
 
 from __future__ import annotations
@@ -16,13 +15,15 @@ from concurrent.futures import Future
 import numpy as np
 
 from handlers.base import BaseHandler
-from handlers.vad.engine import JUDGE_MS, LONGEST_PART_S, VADEngine
+from handlers.vad.engine import LONGEST_PART_S, VADEngine
+from handlers.vad.hearing import Hearing
 from handlers.vad.interim import InterimRequests
-from handlers.vad.loudness import Loudness
+from handlers.vad.loudness import Loudness, decibels
 from handlers.vad.segmentation import Dismissed, Onset, Paused, Resumed, SpeechEvent, Split, Started, Stopped
 from handlers.vad.silero import FRAME_MS
 from handlers.vad.smart_turn import WINDOW_S
 from handlers.vad.speculation import SpeculativeAttempt
+from handlers.vad.stalls import LONGEST_STALL_S, Gap, Stalls
 from handlers.vad.turn_audio import STT_RATE, TurnAudio
 from utils.audio.samples import FloatAudio
 from utils.conversation.dialogue import may_interrupt, surely_interrupts, surely_more
@@ -31,10 +32,6 @@ from utils.system.engine_thread import Live
 from utils.turns.turns import Speech
 
 logger = logging.getLogger(__name__)
-
-# A sound over a reply that is shorter is often no word ("uh", "mm-hm"). What it was is asked in the first short pause,
-# for the reply is silent until that is known.
-SHORT_MS = 500
 
 
 class VADHandler(BaseHandler):
@@ -46,10 +43,11 @@ class VADHandler(BaseHandler):
     def setup(self, engine: VADEngine) -> None:
         self._engine = engine
         self._model = engine.model
-        self._state = engine.model.initial_state()
+        self._hearing = Hearing(engine.model)
         self._segmenter = engine.segmenter()
         self._audio = TurnAudio(engine.model.rate, engine.model.frame, engine.speech_pad_ms)
         self._loudness = Loudness(FRAME_MS)
+        self._stalls = Stalls()
         self._heard_until = float("-inf")  # clock: audio or silence is known up to here
         self._stretch_from: int | None = None  # sample: where the speech after the turn's last pause began
         self._verdict: Future[float] | None = None  # to come: whether the turn is over
@@ -63,9 +61,10 @@ class VADHandler(BaseHandler):
 
     def process(self, message: InputAudio | InputGap | InputEnded, live: Live) -> Iterator[Message]:
         if isinstance(message, InputAudio):
-            yield from self._hear(message.samples, message.received_at)
+            seconds = len(message.samples) / self._model.rate
+            yield from self._hear(message.samples, self._stalls.audio(seconds, message.received_at))
         elif isinstance(message, InputGap):
-            yield from self._be_silent_until(message.until)
+            yield from self._miss(message.until)
         else:
             yield from self._end()
             yield message
@@ -76,9 +75,7 @@ class VADHandler(BaseHandler):
         if self._interim is not None:
             self._interim.forget()
         self._speculative = self._more_from = None
-        self._state = self._model.initial_state()
-        self._segmenter.skip()
-        self._audio.ignore()
+        self._ignore()
         self.context.turns.forget_sound()
 
     def _hear(self, samples: FloatAudio, received_at: float) -> Iterator[Message]:
@@ -88,16 +85,20 @@ class VADHandler(BaseHandler):
             if self._is_deaf():
                 continue
             self._look()
-            probability, self._state = self._model.step(frame, self._state)
-            quiet = self._loudness.is_quiet(frame)
-            if self._interim is not None:
-                self._interim.hear(quiet)
-            for event in self._segmenter.feed(probability, quiet):
+            for event in self._listen(frame):
                 yield from self._follow(event)
             if self._interim is not None:
                 yield from self._interim.messages()
             self._weigh()
         self._audio.forget(self._segmenter.start)
+
+    def _listen(self, frame: FloatAudio) -> list[SpeechEvent]:
+        level, segmenter = decibels(frame), self._segmenter
+        probability = self._hearing.step(frame, level, segmenter.in_utterance, segmenter.sure)
+        quiet = self._loudness.is_quiet(level)
+        if self._interim is not None:
+            self._interim.hear(quiet)
+        return segmenter.feed(probability, quiet, self._hearing.doubtful)
 
     def _weigh(self) -> None:
         """Act on a sound that has lasted so long that it has words in it."""
@@ -112,22 +113,33 @@ class VADHandler(BaseHandler):
         """Where interruptions are not allowed, the user is not heard while a reply is: it may be the reply itself."""
         if self._engine.allow_interruptions or not self.context.turns.reply_is_heard():
             return False
-        self._segmenter.skip()
-        self._state = self._model.initial_state()
-        self._audio.ignore()
+        self._ignore()
         self.context.turns.doubt(False)
         return True
 
-    def _be_silent_until(self, until: float) -> Iterator[Message]:
-        """No audio arrives: in mid-utterance that counts as silence, by the clock."""
-        if not self._segmenter.in_utterance or until <= self._heard_until:
-            return
-        missing = int((until - self._heard_until) * self._model.rate)
-        yield from self._hear(np.zeros(missing, dtype=np.float32), until)
+    def _ignore(self) -> None:
+        self._segmenter.skip()
+        self._hearing.renew()
+        self._audio.ignore()
+
+    def _miss(self, until: float) -> Iterator[Message]:
+        """No audio arrives. A sound in doubt over a reply is not waited for: that would hold the reply in vain."""
+        segmenter = self._segmenter
+        surely = segmenter.sure or (segmenter.in_utterance and not self.context.turns.reply_is_held())
+        found = self._stalls.gap(until, surely and segmenter.silence_ms < self._engine.min_silence_ms)
+        if found is Gap.LOST:
+            logger.info("no audio has arrived for %.0f s in mid-speech: the turn ends", LONGEST_STALL_S)
+            yield from self._stop_speech()
+        elif segmenter.in_utterance and found is not Gap.WAIT and until > self._heard_until:
+            missing = int((until - self._heard_until) * self._model.rate)
+            yield from self._hear(np.zeros(missing, dtype=np.float32), until)
 
     def _end(self) -> Iterator[Message]:
         if self._audio.timeline.end:
             yield from self._hear(np.zeros(self._audio.missing(), dtype=np.float32), self._heard_until)
+        yield from self._stop_speech()
+
+    def _stop_speech(self) -> Iterator[Message]:
         for event in self._segmenter.flush():
             yield from self._follow(event)
 
@@ -161,27 +173,23 @@ class VADHandler(BaseHandler):
             yield SpeechStarted(self.context.turns.next_turn())
 
     def _pause(self, event: Paused) -> Iterator[Message]:
-        """The turn may be over: ask, and begin to answer. Over a reply, the new attempt's transcript tells whether
-        anything was said at all, so that the reply is not held in vain."""
+        """The turn may be over: ask, and begin to answer. Over a reply, its words tell whether it is over."""
         if event.marks & self._engine.judge_marks:
             self._ask(event)
         if self._speculative is not None:
             return
-        over_reply = self.context.turns.reply_is_held()
+        marks, over_reply = event.marks, self.context.turns.reply_is_held()
         if not over_reply:
-            wanted = self._engine.speculative_silence_ms in event.marks and self._speculation_pays()
+            usual_ms = self.context.interim.usual_ms()
+            wanted = self._engine.speculative_silence_ms in marks and self._speculation.pause(usual_ms)
         else:
-            mark = JUDGE_MS[0] if event.voiced_ms < SHORT_MS else self._engine.min_silence_ms
-            wanted = min(mark, self._engine.min_silence_ms) in event.marks and self._may_interrupt(event.voiced_ms)
+            wanted = self._engine.doubt_ms(event.voiced_ms) in marks and self._may_interrupt(event.voiced_ms)
         audio = self._audio.so_far(event) if wanted else None
         if audio is not None and len(audio) <= LONGEST_PART_S * STT_RATE:
             self._more_from = None
             attempt = self.context.turns.begin()
             self._speculative = SpeculativeAttempt(attempt, event.voiced_ms, over_reply)
             yield self._utterance(attempt, event, audio, speculative=True)
-
-    def _speculation_pays(self) -> bool:
-        return self._speculation.pays(self.context.interim.usual_ms())
 
     def _ask(self, event: Paused) -> None:
         """Have it judged whether the turn is over, unless that is under way, or was found already."""
@@ -198,15 +206,10 @@ class VADHandler(BaseHandler):
         """The user goes on: it was a pause for thought, or this is a breath."""
         self._forget_verdict()
         self._stretch_from = self._audio.judged - self._model.frame - self._audio.pad
+        self._speculation.settle(right=False)
         if self._speculative is not None:
-            self._note(self._speculative, right=False)
             self._more_from, self._speculative = self._speculative.voiced_ms, None
             self.context.turns.user_speaks(words=False)
-
-    def _note(self, speculative: SpeculativeAttempt, right: bool) -> None:
-        """It is known whether the turn was over: that counts when it is decided about the next attempts."""
-        if not speculative.over_reply:
-            self._speculation.note(right)
 
     def _forget_verdict(self) -> None:
         if self._verdict is not None:
@@ -221,6 +224,7 @@ class VADHandler(BaseHandler):
             self._segmenter.wait_for(self._engine.min_silence_ms if complete else self._engine.max_pause_ms)
         if self._speculative is not None and not self.context.turns.live(self._speculative.number):
             over_reply, self._speculative = self._speculative.over_reply, None
+            self._speculation.forget()
             if over_reply:  # nothing was said
                 self._forget_verdict()
                 self._segmenter.forget()
@@ -239,8 +243,7 @@ class VADHandler(BaseHandler):
         self.context.turns.user_speaks()
         self.context.turns.interrupt()
         self._more_from = None
-        turn = self.context.turns.next_turn()
-        yield from self._seal(turn)
+        yield from self._seal(turn := self.context.turns.next_turn())
         audio = self._audio.split(event)
         logger.debug("a long turn: a part of %.1f s is transcribed", len(audio) / STT_RATE)
         yield SpeechPart(turn, audio)
@@ -250,8 +253,8 @@ class VADHandler(BaseHandler):
         turns, speculative, score = self.context.turns, self._speculative, self._score
         self._speculative = self._more_from = None
         self._forget_verdict()
+        self._speculation.settle(right=True)
         if speculative is not None and turns.commit(speculative.number):
-            self._note(speculative, right=True)
             self._log_end(self._audio.take(event), event)
             self.context.records.turn_over(turns.number_of(speculative.number), score)
             return
@@ -273,10 +276,8 @@ class VADHandler(BaseHandler):
         self.context.records.turn_over(attempt, score)
 
     def _log_end(self, audio: FloatAudio, event: Stopped) -> None:
-        silence_ms = (self.context.clock() - self._audio.last_voiced_at(event)) * 1000
-        logger.debug(
-            "end of turn: %.2f s of audio, %.0f ms after the last sound of it", len(audio) / STT_RATE, silence_ms
-        )
+        seconds, silent_s = len(audio) / STT_RATE, self.context.clock() - self._audio.last_voiced_at(event)
+        logger.debug("end of turn: %.2f s of audio, %.3f s after the last sound of it", seconds, silent_s)
 
     def _may_interrupt(self, voiced_ms: float) -> bool:
         return may_interrupt(voiced_ms, self._engine.min_interruption_ms, self._audio.extending)

@@ -28,9 +28,8 @@ class Loudness:
         self._speech: deque[float] = deque(maxlen=round(SPEECH_S * 1000 / frame_ms))
         self._noise: deque[float] = deque(maxlen=round(NOISE_S * 1000 / frame_ms))
 
-    def is_quiet(self, frame: FloatAudio) -> bool:
-        """Whether the next frame, float32 [n], -1..1, is quiet beside those before it."""
-        level = decibels(frame)
+    def is_quiet(self, level: float) -> bool:
+        """Whether the next frame, whose level is given in dBFS, is quiet beside those before it."""
         self._speech.append(level)
         self._noise.append(level)
         speech, noise = max(self._speech), min(self._noise)

@@ -156,6 +156,11 @@ class Segmenter:
         return self._start is not None
 
     @property
+    def sure(self) -> bool:
+        """The present speech is surely speech."""
+        return self._sure
+
+    @property
     def speaking(self) -> bool:
         """Speech, surely, and no pause in it yet."""
         return self._sure and not self._paused
@@ -164,6 +169,11 @@ class Segmenter:
     def voiced_ms(self) -> float:
         """How much of the present speech was voiced."""
         return self._voiced * self._frame_ms
+
+    @property
+    def silence_ms(self) -> float:
+        """How long the present speech has been silent."""
+        return self._silent * self._frame_ms
 
     def wait_for(self, silence_ms: float) -> None:
         """From now until the speech goes on, so much silence ends it; never less than `min_silence_ms`."""
@@ -179,8 +189,11 @@ class Segmenter:
         self._quiet = 0
         self._clear()
 
-    def feed(self, probability: float, quiet: bool = False) -> list[SpeechEvent]:
-        """Take the next frame's probability, and whether its level is that of silence. Returns the events, in order."""
+    def feed(self, probability: float, quiet: bool = False, doubtful: bool = False) -> list[SpeechEvent]:
+        """Take the next frame's probability, and return the events, in order.
+
+        quiet: its level is that of silence. doubtful: the sound may be no voice, so a start stays in doubt.
+        """
         frame, self._frame = self._frame, self._frame + 1
         self._quiet = self._quiet + 1 if quiet else 0
         events: list[SpeechEvent] = []
@@ -191,7 +204,7 @@ class Segmenter:
             events.append(Onset(frame))
         self._probabilities.append(probability)
         self._count(frame, probability)
-        events += self._judge()
+        events += self._judge(doubtful)
         return events
 
     def flush(self) -> list[SpeechEvent]:
@@ -213,12 +226,12 @@ class Segmenter:
         elif probability < self._silence_below or self._silent or not self._sure:  # a doubt must end
             self._silent += 1
 
-    def _judge(self) -> list[SpeechEvent]:
+    def _judge(self, doubtful: bool) -> list[SpeechEvent]:
         start = self._start
         assert start is not None
         events: list[SpeechEvent] = []
         if not self._sure:
-            if self._voiced >= self._min_speech:
+            if self._voiced >= self._min_speech and not doubtful:
                 self._sure = True
                 events.append(Started(start))
             elif self._silent >= self._doubt_silence:

@@ -1,20 +1,24 @@
 """silero-vad 6 (MIT, https://github.com/snakers4/silero-vad): the probability that a frame is voiced.
 
 It judges frames of 32 ms (512 samples at 16 kHz, 256 at 8) and carries a state from frame to frame; each conversation
-has a state of its own. Its ONNX file runs in about 0.1 ms a frame on one thread, so it needs no engine thread.
+has states of its own (`hearing.py`). Its ONNX file runs in about 0.1 ms a frame on one thread, so it needs no engine
+thread.
 """
 
 from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 
 from handlers.vad.turn_audio import STT_RATE as STT_RATE
 from utils.audio.samples import FloatAudio
 from utils.system.privacy import report_nothing
+
+State: TypeAlias = tuple[FloatAudio, FloatAudio]
+"""The recurrent state, float32 [2, 1, 128], and the context, float32 [context]: the end of the frame before."""
 
 FRAME_MS = 32
 SURELY_VOICED = 0.5  # silero's own default threshold
@@ -36,11 +40,12 @@ class SileroModel:
             str(_onnx_file()), sess_options=options, providers=["CPUExecutionProvider"]
         )
 
-    def initial_state(self) -> tuple[FloatAudio, FloatAudio]:
-        """The recurrent state, float32 [2, 1, 128], and the context, float32 [context]."""
-        return np.zeros((2, 1, 128), dtype=np.float32), np.zeros(self._context, dtype=np.float32)
+    def initial_state(self, after: State | None = None) -> State:
+        """A state that has heard nothing. after: what comes next follows the frames of this state, without a click."""
+        context = np.zeros(self._context, dtype=np.float32) if after is None else after[1]
+        return np.zeros((2, 1, 128), dtype=np.float32), context
 
-    def step(self, frame: FloatAudio, state: tuple[FloatAudio, FloatAudio]) -> tuple[float, tuple[Any, Any]]:
+    def step(self, frame: FloatAudio, state: State) -> tuple[float, State]:
         """The probability that this frame, float32 [frame], is voiced, and the next state."""
         recurrent, context = state
         padded = np.concatenate([context, frame])

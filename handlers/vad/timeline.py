@@ -32,6 +32,16 @@ class AudioTimeline:
             self._blocks.append((self.end, samples))
         self.end += len(samples)
         self._arrivals.append((self.end, received_at))
+        self._correct_before()
+
+    def _correct_before(self) -> None:
+        """What came in a burst was spoken one after the other, and the last of it before it arrived."""
+        for index in range(len(self._arrivals) - 1, 0, -1):
+            (before, found), (end, received_at) = self._arrivals[index - 1], self._arrivals[index]
+            latest = received_at - (end - before) / self._rate
+            if found <= latest:
+                return
+            self._arrivals[index - 1] = before, latest
 
     def audio(self, start: int, end: int) -> FloatAudio:
         """float32: the samples from `start` up to `end`, as far as they are there."""
@@ -43,7 +53,8 @@ class AudioTimeline:
         return np.concatenate(parts) if parts else np.zeros(0, dtype=np.float32)
 
     def time_of(self, sample: int) -> float:
-        """When this sample was spoken, taking each block as received when its last sample was: seconds."""
+        """When this sample was spoken, taking each block as received when its last sample was, unless what followed
+        shows that it was spoken sooner: seconds."""
         for end, received_at in self._arrivals:
             if end >= sample:
                 return received_at - (end - sample) / self._rate

@@ -52,7 +52,7 @@ class Faulty(Whole):
 
     def __init__(self, smart: bool, speculative_silence_ms: float) -> None:
         super().__init__(smart, speculative_silence_ms)
-        self.user.engine.model = self.user.stage._model = Breakable()
+        self.user.stage._hearing._model = Breakable()
         self.writer = self.world.stage(Writer, None)
         self.breaks = False
 

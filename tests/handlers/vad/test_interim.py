@@ -43,9 +43,10 @@ def test_speech_that_is_only_quiet_now_is_no_pause():
     """Voiced, as far as the network knows, and 40 dB below what was said before."""
     user = speaker()
     user.hear(frames(*SPEECH))
-    model, user.stage._model = user.stage._model, _AlwaysVoiced(user.stage._model)
+    hearing, model = user.stage._hearing, user.engine.model
+    hearing._model = _AlwaysVoiced(model)
     (ahead,) = kinds(user.hear(frames(*[0.0] * 8)), InterimAudio)
-    user.stage._model = model
+    hearing._model = model
     (utterance,) = kinds(user.hear(frames(*PAUSE)), Utterance)
     assert utterance.interim is None
     assert not user.world.context.interim.wanted(ahead.number)

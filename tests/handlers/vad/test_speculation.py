@@ -10,7 +10,8 @@ from handlers.vad.speculation import NEXT_ATTEMPT_MS, REMEMBERED, Speculation
 def account(gain_ms=180.0, right=0, wrong=0):
     made = Speculation(gain_ms)
     for outcome in [True] * right + [False] * wrong:
-        made.note(outcome)
+        made.pause()
+        made.settle(outcome)
     return made
 
 
@@ -43,5 +44,18 @@ def test_only_the_last_outcomes_count():
     made = account(wrong=20)
     assert not made.pays(1_000)
     for _ in range(REMEMBERED):
-        made.note(True)
+        made.pause()
+        made.settle(True)
     assert made.pays(1_000)
+
+
+def test_only_what_happens_in_a_pause_counts_and_once():
+    made = account(right=8)
+    made.settle(False)
+    made.pause()
+    made.forget()
+    made.settle(False)
+    assert made.pays(2_000.0)
+    made.pause()
+    made.settle(False)
+    assert not made.pays(2_000.0)

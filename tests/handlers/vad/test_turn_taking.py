@@ -159,13 +159,13 @@ def test_the_score_is_kept_with_the_turn():
 
 def test_a_client_that_stops_sending_in_a_pause_for_thought_is_silent_by_the_clock():
     user = Speaker(Judge(0.1), max_pause_ms=1_000.0)
-    user.say(*SPEECH, *[0.0] * 3)
+    user.say(*SPEECH, *[0.0] * 10)
     ends = []
     for _ in range(12):
         user.world.clock.advance(0.1)
         ends.append(len(utterances(user.world.process(user.stage, [InputGap(user.world.clock())]))))
     assert sum(ends) == 1
-    assert ends.index(1) == 9
+    assert ends.index(1) == 7
 
 
 # --- over a reply

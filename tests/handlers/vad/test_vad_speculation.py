@@ -145,6 +145,20 @@ def test_on_a_slow_machine_a_speaker_of_many_pauses_has_few():
     assert voiced(utterance) == 7 * len(SPEECH)
 
 
+@pytest.mark.parametrize("stt_ms", [600.0, 1_200.0])
+def test_on_a_slow_machine_a_speaker_without_pauses_soon_has_one_in_every_turn(stt_ms):
+    user = early_speaker()
+    user.world.context.interim.took(stt_ms)
+    early = []
+    for _ in range(6):
+        (utterance,) = user.say(*SPEECH, *SILENCE)
+        early.append(utterance.speculative)
+        assert user.turns.play(utterance.attempt)
+        user.turns.finish(utterance.attempt)
+    assert not early[0]
+    assert early[3:] == [True] * 3
+
+
 def test_more_of_a_turn_after_its_commit_has_all_of_it():
     user = early_speaker()
     (first,) = user.say(*SPEECH, *SILENCE)
