@@ -5,13 +5,11 @@ from __future__ import annotations
 import re
 
 # A title stands before a name, so no sentence ends after it. "St." and "Jr." are missing: a sentence may end there.
-TITLES = frozenset(
-    """
-    Mr Mrs Ms Mx Dr Prof Rev Hon Pres Gov Sen Rep Capt Cpt Col Gen Lt Sgt Cpl Maj Cmdr Adm Fr Messrs Mt Ft Mme Mmes Mlle
-    MM M Mgr Hr Hrn Sra Srta Dra Profa Sig Dott Avv dhr mevr mw bp
-    """.split()
+TITLES = (
+    "Mr Mrs Ms Mx Dr Prof Rev Hon Pres Gov Sen Rep Capt Cpt Col Gen Lt Sgt Cpl Maj Cmdr Adm Fr Messrs Mt Ft Mme Mmes"
+    " Mlle MM M Mgr Hr Hrn Sra Srta Dra Profa Sig Dott Avv dhr mevr mw bp"
 )
-TITLE = re.compile(rf"(?<![\w.'’])(?:{'|'.join(sorted(TITLES, key=len, reverse=True))})\.\s*$")
+TITLE = re.compile(rf"(?<![\w.'’])(?:{TITLES.replace(' ', '|')})\.\s*$")
 INITIALS = re.compile(r"\s*(?:[^\W\d_]\.[\s-]?)+\s*")  # "J. K. " alone: a name begins with it
 DAY = re.compile(r"(?<![\w.,:])(?:[12]?\d|3[01])\.\s*$")
 MONTH = re.compile(

@@ -44,14 +44,20 @@ CHANNELS = tuple((f"<|channel|>{name}", "<|end|>") for name in ("analysis", "com
 HEADERS = (("<|channel|>", "<|message|>"), ("<|start_header_id|>", "<|end_header_id|>"))
 BLOCKS: dict[str, str] = dict((*THOUGHTS, *TOOL_CALLS, *CHANNELS, *HEADERS))
 TOKENS = frozenset(
-    """
-    <s> </s> <bos> <eos> <pad> <unk> <start_of_turn> <end_of_turn> <start_of_image> <end_of_utterance> <EOT>
-    [INST] [/INST] <<SYS>> <</SYS>> [SYSTEM_PROMPT] [/SYSTEM_PROMPT] [BOS] [EOS] [PAD] [UNK] [ARGS] [CALL_ID]
-    [gMASK] <sop> <eop> <eod> <eoa>
-    """.split()
-) | {closing for closing in BLOCKS.values() if closing}
+    (
+        "<s>", "</s>", "<bos>", "<eos>", "<pad>", "<unk>", "<start_of_turn>", "<end_of_turn>", "<start_of_image>",
+        "<end_of_utterance>", "<EOT>", "[INST]", "[/INST]", "<<SYS>>", "<</SYS>>", "[SYSTEM_PROMPT]",
+        "[/SYSTEM_PROMPT]", "[BOS]", "[EOS]", "[PAD]", "[UNK]", "[ARGS]", "[CALL_ID]", "[gMASK]", "<sop>", "<eop>",
+        "<eod>", "<eoa>",
+    )
+) | {closing for closing in BLOCKS.values() if closing}  # fmt: skip
 ROLES = ("assistant", "user", "system", "model", "tool", "developer")
-TURNS = ("<|im_start|>", "<start_of_turn>", "<|start_of_role|>", "<|start|>")  # a role's name follows, and belongs to the token
+TURNS = (
+    "<|im_start|>",
+    "<start_of_turn>",
+    "<|start_of_role|>",
+    "<|start|>",
+)  # a role's name follows, and belongs to the token
 LONGEST_TOKEN = 40
 PIPED = re.compile(rf"<[|｜][^\s<>|｜]{{1,{LONGEST_TOKEN}}}[|｜]>")
 PIPED_SO_FAR = re.compile(rf"<(?:[|｜](?:[^\s<>|｜]{{1,{LONGEST_TOKEN}}}[|｜]?)?)?")

@@ -60,7 +60,8 @@ def test_it_is_taken_out(text, left):
     "text",
     [
         "x <y and y> z", "a < b, c > d, 3<4", "[1] and [x](y) and [ ]", "{x} and {", '{"name": "Bob", "age": 5}',
-        '{"name": no JSON, and so on and on and on}', "a <| b |> c <|", "if (a<b", "<", "<b>bold</b>", "<thin", '[{"a": 1}]',
+        '{"name": no JSON, and so on and on and on}', "a <| b |> c <|", "if (a<b", "<", "<b>bold</b>", "<thin",
+        '[{"a": 1}]',
         "```\n{\n}\n```", "f(x)", "<|a b|>", "\n Hi. ", '{"id": 1, "is": ', "", "< s>",
     ],
 )  # fmt: skip
@@ -91,8 +92,10 @@ def test_text_waits_only_while_something_may_begin():
 
 
 PARTS = st.one_of(
-    st.sampled_from([*BLOCKS, *filter(None, BLOCKS.values()), *TOKENS, *CASES, '{"name": ', '"arguments": {', "}", "]"]),
-    st.text(alphabet="<>[]{}|\"/: abthink_s\n", max_size=12),
+    st.sampled_from(
+        [*BLOCKS, *filter(None, BLOCKS.values()), *TOKENS, *CASES, '{"name": ', '"arguments": {', "}", "]"]
+    ),
+    st.text(alphabet='<>[]{}|"/: abthink_s\n', max_size=12),
 )
 
 

@@ -127,7 +127,7 @@ def test_tables_have_no_empty_words(table):
         ("de", "Es sind 3,5 von 1.234.", "Es sind drei Komma fünf von eintausendzweihundertvierunddreißig."),
         ("fr", "J'ai 21 ans", "J'ai vingt et un ans"),
         ("es", "Son 7", "Son siete"),
-        ("de", "Dr. Müller, NASA & BBC", "Dr. Müller, NASA & BBC"),
+        ("de", "Dr. Müller, NASA & BBC", "Doktor Müller, NASA & BBC"),
         ("de", "1.2.3", "eins zwei drei"),
         ("xx", "3,5 und 7", "3,5 und 7"),
     ],
