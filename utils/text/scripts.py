@@ -7,6 +7,7 @@ import re
 import unicodedata
 from collections.abc import Callable
 
+from utils.text.speakable_text import CODE
 from utils.text.spelled_words import GREEK
 
 CYRILLIC = "ru uk be bg sr mk kk ky mn tt ba cv tg"
@@ -32,31 +33,37 @@ EVERYWHERE = frozenset(
 )
 DISGUISED = ("MATHEMATICAL", "FULLWIDTH", "SCRIPT", "DOUBLE-STRUCK", "BLACK-LETTER")  # Latin letters, in another dress
 GREEK_LETTER = re.compile(r"(?<![^\W\d_])[α-ωΑ-Ω](?![^\W\d_])")
+MICRO = re.compile("\u03bc(?=[A-Za-z])")  # the Greek letter before a unit
+OHM = re.compile("(?<=\\d)\\s?([kM]?)\u03a9")
 # What holds words of another script together, and what they leave behind: "(北京)", "« »".
 GLUE = re.compile(r"[\s、。，．・：；！？「」『』（）《》“”·־،؛؟।॥]+")
 EMPTY = re.compile(r"\(\s*[,;:/-]?\s*\)|\[\s*\]|\"\s*\"|“\s*”|«\s*»|‘\s*’|「\s*」")
 
 
-def without_other_scripts(text: str, language: str, says: Callable[[str], bool] | None = None) -> str:
-    """The text without words that a voice of this language can't say; a language without an entry has Latin letters.
+def without_other_scripts(text: str, language: str, says: Callable[[str], bool] | None = None) -> tuple[str, bool]:
+    """(the text without words that a voice of this language can't say, whether there were any).
+
+    A language without an entry has Latin letters.
 
     says(letter): whether the voice can say a letter of another script all the same. A single Greek letter, as in
     formulas, becomes its name. A text of which nothing is left to say is "".
     """
     if text.isascii():
-        return text
+        return text, False
     known = EVERYWHERE.union(SCRIPTS.get(language, ()))
-    plain = "".join(_undressed(letter) for letter in text)
+    plain = OHM.sub(" \\1\u2126", MICRO.sub("\u00b5", "".join(_undressed(letter) for letter in text)))
     if "GREEK" not in known:
         plain = GREEK_LETTER.sub(lambda match: f" {GREEK.get(match[0].lower(), match[0])} ", plain)
     kept = [_kept(letter, known) or bool(says and says(letter)) for letter in plain]
     if all(kept):
-        return " ".join(plain.split()) if plain != text else text
+        return (" ".join(plain.split()) if plain != text else text), False
     left = "".join(letter if keep else "\0" for letter, keep in zip(plain, kept, strict=True))
     left = re.sub(rf"\0(?:(?:{GLUE.pattern})?\0)*", "\0", left)
     left = re.sub("[、。，・「」『』（）《》]*\0[、。，・「」『』（）《》]*", " ", left)
     left = re.sub(r"\s+([,.;:!?])(?=\s|$)", r"\1", " ".join(EMPTY.sub(" ", left).split()))
-    return left if any(letter.isalnum() for letter in left) else ""
+    if not text.startswith(left[:1]):
+        left = left.lstrip(",.;:!?-–— ")
+    return (left if any(letter.isalnum() or letter == CODE for letter in left) else ""), True
 
 
 def _kept(letter: str, known: frozenset[str]) -> bool:

@@ -114,6 +114,8 @@ MONEY: list[Rule] = [
          re.IGNORECASE),
 ]  # fmt: skip
 NUMBERS: list[Rule] = [
+    rule(r"(?<![\d,.])(\d+),(\d\d)(?![\d,])", lambda m: f"{m[1]}.{m[2]}"),
+    rule(r"(?<=\d),(?=\d{1,2}(?!\d))", always(", ")),
     rule(r"\b(\d{1,3}):(\d{1,3})\b", lambda m: f"{words(m[1])} to {words(m[2])}"),
     rule(r"\b(\d+)'(\d{1,2})\"", lambda m: f"{words(m[1])} foot {words(m[2])}"),
     rule(r"\b(\d+(?:\.\d+){2,})\b", lambda m: " point ".join(words(part) for part in m[1].split("."))),
@@ -121,13 +123,14 @@ NUMBERS: list[Rule] = [
     rule(r"\b(\d{1,3}0)['’]?s\b", lambda m: _decade(m)),
     rule(r"(?<![\d/.,])(\d{1,3})\s?[/⁄]\s?(\d{1,3})\b(?![/⁄])", _share),
     rule(rf"(\d*)\s?([{''.join(PARTS_OF_ONE)}])", _part_of_one),
-    rule(r"(?<!\w)[~≈]\s?(?=\d)", always("about ")),
+    rule(r"(?<!\w)~\s?(?=\d)|(?<![\w)])(?<![\w)]\s)≈\s?(?=\d)", always("about ")),
     rule(rf"(?P<number>{NUMBER})\s?(?P<unit>{UNIT})(?![\w²³])", _unit),
     rule(rf"({NUMBER})\s?%", lambda m: f"{m[1]} percent"),
     rule(r"(?<=\d)(?:\s[–—-]\s|[–—-])(?=\d)|(?<=percent)(?:\s[–—-]\s|[–—-])(?=\d)", always(" to ")),
 ]
 FORMULAS: list[Rule] = [
     *(rule(rf"\s*{power}", always(f" {spoken}")) for power, spoken in POWERS.items()),
+    rule(r"\s*(?:->|=>)\s*", always(" to ")),
     rule(r"√\s*", always("the square root of ")),
     rule(r"∛\s*", always("the cube root of ")),
     rule(r"(?<=[\w)])\s*\^\s*(?=[\w(−-])", always(" to the power of ")),

@@ -16,7 +16,7 @@ from utils.text.spelled_words import (
     TITLES_WITHOUT_STOP,
 )
 
-ROMAN = r"X{0,2}(?:IX|IV|V?I{1,3}|V)|X{1,2}"
+ROMAN = r"(?:XL|L?X{0,3})(?:IX|IV|V?I{1,3}|V)|L?X{1,3}|XL|L"
 NAME_ENDING = "|".join(ENDINGS)
 INITIAL = re.compile(r"(?<![\w.'’])([^\W\d_a-z])\.\s?(?=(?:[^\W\d_a-z]\.\s?)*[^\W\d_a-z][^\W\d_])")
 
@@ -53,6 +53,7 @@ def _ordinal(match: re.Match[str]) -> str:
 NAMES: list[Rule] = [
     rule(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+", _address),
     rule(rf"(?<=\w)\.(?=(?:[\w-]+\.)*(?:{NAME_ENDING})\b(?!\.?\w))", always(" dot ")),
+    rule(r"\bAT&T\b", always("A T and T")),
     rule(r"\bC\+\+", always("C plus plus")),
     rule(r"\b([CF])#(?!\w)", lambda m: f"{m[1]} sharp"),
     *(rule(rf"\b{re.escape(short)}(?!\w)", always(spoken)) for short, spoken in ABBREVIATIONS.items()),
@@ -71,6 +72,7 @@ NAMES: list[Rule] = [
          lambda m: words(str(ROMAN_NUMBERS[m[1]]), "ordinal") if m[1] in ROMAN_NUMBERS else m[0]),
     rule(rf"\b(War|Part|Chapter|Type|Act|Volume|Phase|Stage|Level|Section|Book|Appendix|Title|Article|Class|Scene)\s+({ROMAN})\b",
          lambda m: f"{m[1]} {words(str(ROMAN_NUMBERS[m[2]]))}" if m[2] in ROMAN_NUMBERS else m[0]),
-    rule(r"\b((?!An?\b|The\b|In\b|On\b|This\b|My\b)[A-Z][a-z]+)\s+(I{2,3}|VI{1,3}|I[VX]|X[IV]+)\b",
+    rule(r"\b((?!An?\b|The\b|In\b|On\b|This\b|My\b)[A-Z][a-z]+)\s+(?!XL\b)((?=[LXVI]{2})(?:LX{0,3}|XL|X{0,3})(?:IX|IV|V?I{0,3}))\b",
          lambda m: f"{m[1]} {words(str(ROMAN_NUMBERS[m[2]]))}" if m[2] in ROMAN_NUMBERS else m[0]),
+    rule(r"(?<=\bWar )(\w+ (?:and|or)) (I{2,3})\b", lambda m: f"{m[1]} {words(str(ROMAN_NUMBERS[m[2]]))}"),
 ]  # fmt: skip

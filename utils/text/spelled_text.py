@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 UNSPELLED = re.compile(r"[^\W\d_]\.\s*\S|\b[IVXLC]{2,}\b|[^\w\s.,;:!?…'\"’“”„«»()–—-]|\d")
 SAME = re.compile(r"(?<![\d/.,])(\d{1,3})/\1(?![\d/])")  # 50/50
 VERSION = re.compile(r"\bv\.?(\d+(?:\.\d+)+)\b")
+ROMAN_ORDINAL = re.compile(r"(?<=\w )([IVXL]{1,6})\.(?=[,;:]|\s+[^\W\d_A-ZÄÖÜ])")  # "Ludwig XIV. war": no end there
 TIME = re.compile(r"\b([01]?\d|2[0-3]):(?=[0-5]\d\b)")
 GROUPED_BY_SPACES = frozenset(
     {"fr", "ru", "uk", "be", "bg", "pl", "cs", "sk", "sv", "nb", "no", "fi", "hu", "et", "lv", "lt"}
@@ -46,6 +47,7 @@ def warm_up(language: str) -> None:
 
 
 def _foreign(text: str, language: str) -> str:
+    text = ROMAN_ORDINAL.sub(r"\1", text)
     text = PHONE.sub(lambda match: phone(match[0], language), text)
     text = SAME.sub(lambda match: f"{(word := words(match[1], language=language))} {word}", text)
     text = VERSION.sub(lambda match: _version(match[1], language), text)

@@ -22,6 +22,8 @@ UNITS = {
     "g": ("gram", "grams"), "lbs": ("pound", "pounds"), "lb": ("pound", "pounds"), "oz": ("ounce", "ounces"),
     "ft": ("foot", "feet"), "mi": ("mile", "miles"), "yd": ("yard", "yards"), "ml": ("milliliter", "milliliters"),
     "L": ("liter", "liters"), "l": ("liter", "liters"), "°C": ("degree Celsius", "degrees Celsius"),
+    "℃": ("degree Celsius", "degrees Celsius"), "℉": ("degree Fahrenheit", "degrees Fahrenheit"),
+    "\u2126": ("ohm", "ohms"), "k\u2126": ("kiloohm", "kiloohms"), "M\u2126": ("megaohm", "megaohms"),
     "°F": ("degree Fahrenheit", "degrees Fahrenheit"), "°": ("degree", "degrees"), "kHz": ("kilohertz", "kilohertz"),
     "MHz": ("megahertz", "megahertz"), "GHz": ("gigahertz", "gigahertz"), "Hz": ("hertz", "hertz"),
     "kB": ("kilobyte", "kilobytes"), "KB": ("kilobyte", "kilobytes"), "MB": ("megabyte", "megabytes"),
@@ -121,10 +123,9 @@ SIGNS_BY_LANGUAGE = {
 }  # fmt: skip
 POINT = {"de": "Punkt", "fr": "point", "es": "punto", "it": "punto", "pt": "ponto", "nl": "punt", "sv": "punkt"}
 
-NUMERALS = (
-    "I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI", "XII", "XIII", "XIV", "XV", "XVI", "XVII",
-    "XVIII", "XIX", "XX", "XXI", "XXII", "XXIII",
-)  # fmt: skip
+TENS = ("", "X", "XX", "XXX", "XL", "L", "LX", "LXX", "LXXX")
+ONES = ("", "I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX")
+NUMERALS = [ten + one for ten in TENS for one in ONES][1:]
 ROMAN_NUMBERS = {numeral: number for number, numeral in enumerate(NUMERALS, 1)}
 
 # The names of kings and popes. After other names, "I" is more often a word than a number.

@@ -46,10 +46,12 @@ class VoiceText:
 
     def read(self, text: str, left_out: Callable[[str], None] = lambda what: None) -> str:
         """What is read of `text`, a `Sentence.spoken`. It calls left_out(what) for what the voice can't say."""
-        kept = without_other_scripts(text, self.language, self._says)
-        if _letters(kept) < _letters(text):
+        kept, others = without_other_scripts(text, self.language, self._says)
+        if others:
             left_out("words in another script")
-        spoken = re.sub(r"\[{2,}|\]{2,}", " ", spell(kept, self.language))  # espeak takes what is between for phonemes
+        spoken = spell(kept, self.language)
+        if "[[" in spoken:  # espeak takes what is between double brackets for phonemes
+            spoken = " ".join(re.sub(r"\[{2,}|\]{2,}", " ", spoken).split())
         return self._with_phrase(spoken) if CODE in spoken else spoken
 
     def _with_phrase(self, text: str) -> str:
@@ -59,7 +61,3 @@ class VoiceText:
             end = "." if said and self._code_phrase and not said.endswith(ENDS) else ""
             said = f"{said}{end} {self._code_phrase} {part}"
         return " ".join(said.split())
-
-
-def _letters(text: str) -> int:
-    return sum(not letter.isascii() and letter.isalpha() for letter in text)
