@@ -226,8 +226,8 @@ def test_without_piper_the_line_says_what_to_install(load, monkeypatch):
         ({}, "en"),
         ({"language": {"family": "de"}}, "de"),
         ({"language": {"code": "pt_BR"}}, "pt"),
-        ({"language": None, "espeak": {"voice": "fr-fr"}}, "fr"),
-        ({"language": {}, "espeak": {"voice": "English"}}, "en"),
+        ({"language": None, "espeak": {"voice": "fr"}}, "fr"),
+        ({"language": {}, "espeak": {"voice": "en-us"}}, "en"),
     ],
 )
 def test_the_language_of_a_voice_is_the_one_that_its_description_names(load, tmp_path, config, language):
