@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from arguments.tts_arguments import TTSArguments
+
 
 @dataclass(frozen=True)
-class ParlerTTSHandlerArguments:
+class ParlerTTSHandlerArguments(TTSArguments):
     """Text to speech (--tts parler)."""
 
     part: ClassVar[str] = "tts"
@@ -69,7 +71,7 @@ class ParlerTTSHandlerArguments:
     tts_language: str = field(
         default="en",
         metadata={
-            "help": "The language (ISO 639) in which numbers are spelled out; in English also units and abbreviations.",
+            "help": "The language (ISO 639) in which numbers, dates, units and abbreviations are spelled out.",
             "pattern": r"[a-z]{2,3}",
             "pattern_help": "an ISO 639 code such as en, de or fr",
         },

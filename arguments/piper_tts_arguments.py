@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from arguments.tts_arguments import TTSArguments
+
 
 @dataclass(frozen=True)
-class PiperTTSHandlerArguments:
+class PiperTTSHandlerArguments(TTSArguments):
     """Text to speech (--tts piper)."""
 
     part: ClassVar[str] = "tts"

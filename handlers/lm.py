@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from handlers.base import BaseHandler
 from utils.conversation.messages import InterimTranscript, Message, ReplyEnd, Sentence, SpeechStarted, Transcript
 from utils.system.engine_thread import Live, on_shared_thread
+from utils.text.hidden_parts import HiddenParts
 from utils.text.reply_pieces import Piece, ReplyPieces
 from utils.text.speakable_text import SpeakableText
 from utils.turns.chat import Chat
@@ -100,7 +101,7 @@ class LMHandler(BaseHandler):
         del self._session  # a key/value cache is this conversation's largest piece of memory
 
     def _reply(self, message: Transcript, live: Live) -> Iterator[Message]:
-        pieces, speakable = ReplyPieces(), SpeakableText()
+        hidden, pieces, speakable = HiddenParts(), ReplyPieces(), SpeakableText()
 
         def sentence(piece: Piece) -> Sentence:
             return Sentence(message.attempt, piece.text, speakable.speak(piece.text, piece.goes_on), piece.goes_on)
@@ -113,7 +114,12 @@ class LMHandler(BaseHandler):
             rested = rested or not self.context.records.wait_for_voice(message.attempt, LONGEST_REST_S)
             return live()
 
-        for text in self._engine.stream(self._session, self.context.chat, message.text, wanted):
-            yield from map(sentence, pieces.feed(text))
-        yield from map(sentence, pieces.flush())
+        try:
+            for text in self._engine.stream(self._session, self.context.chat, message.text, wanted):
+                yield from map(sentence, pieces.feed(hidden.feed(text)))
+            yield from map(sentence, pieces.feed(hidden.flush()))
+            yield from map(sentence, pieces.flush())
+        finally:
+            if left_out := [*(kind.value for kind in hidden.left_out), *speakable.left_out]:
+                logger.info("not spoken in this reply: %s", ", ".join(left_out))
         yield ReplyEnd(message.attempt)

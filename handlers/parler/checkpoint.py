@@ -58,6 +58,11 @@ class Checkpoint:
         """int64 [tokens]. Raises ValueError where the model has no such tokens."""
         return self._read(self.tokenizer, text, self.model.config.vocab_size, "its table of prompts")
 
+    def knows_letter(self, letter: str) -> bool:
+        """Whether prompts may have this letter: a checkpoint knows those of its languages, and takes others for one."""
+        unknown = self.tokenizer.unk_token_id
+        return unknown is None or unknown not in self.tokenizer(letter, add_special_tokens=False)["input_ids"]
+
     def read_description(self, text: str) -> torch.Tensor:
         """int64 [tokens]. Raises ValueError where the text encoder has no such tokens."""
         known = self.model.config.text_encoder.vocab_size

@@ -23,8 +23,8 @@ from utils.audio.wire import REPLY_RATE, to_pcm
 from utils.models.bundled import resolve_model
 from utils.models.devices import resolve_dtype
 from utils.system.engine_thread import Emit, EngineThread, Live
-from utils.text.spelled_text import spell
 from utils.text.spoken_parts import split_long
+from utils.text.voice_text import VoiceText
 
 logger = logging.getLogger(__name__)
 
@@ -52,11 +52,13 @@ class ParlerEngine:
         play_steps_s: float,
         max_prompt_pad_length: int,
         gen_kwargs: dict[str, Any],
+        code_phrase: str | None = None,
     ) -> None:
         self._thread = thread
-        self._language = language
         dtype = resolve_dtype(torch_dtype, device)
         checkpoint = Checkpoint.load(resolve_model(model_name), dtype, device)
+        self.reading = VoiceText(language, says=checkpoint.knows_letter, code_phrase=code_phrase)
+        self.reading.warm_up()
         self.speech = ParlerSpeech(checkpoint, gen_kwargs["max_new_tokens"])
         self._options = self.speech.options(gen_kwargs)
         self._voice = self.speech.voice(description)
@@ -77,7 +79,7 @@ class ParlerEngine:
 
     def _speak(self, text: str, live: Live, emit: Emit[PcmAudio]) -> None:
         resampler = StreamResampler(self.speech.codec.rate, REPLY_RATE)
-        for part in split_long(spell(text, self._language), self._longest_text):
+        for part in split_long(text, self._longest_text):
             spoken = self._streamer.speak(
                 part, self._voice, self._options, live, lambda audio: emit(to_pcm(resampler.feed(audio)))
             )

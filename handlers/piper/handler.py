@@ -17,6 +17,7 @@ from utils.audio.wire import REPLY_RATE, to_pcm
 from utils.models.bundled import resolve_model
 from utils.system.engine_thread import Emit, EngineThread, Live
 from utils.system.privacy import report_nothing
+from utils.text.voice_text import VoiceText
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +31,14 @@ class PiperEngine:
     """
 
     def __init__(
-        self, thread: EngineThread, *, model_name: str, device: str, length_scale: float, speaker_id: int | None
+        self,
+        thread: EngineThread,
+        *,
+        model_name: str,
+        device: str,
+        length_scale: float,
+        speaker_id: int | None,
+        code_phrase: str | None = None,
     ) -> None:
         piper = _import_piper()
         self._thread = thread
@@ -38,6 +46,8 @@ class PiperEngine:
         self._voice = Voice(piper, file, length_scale, speaker_id)
         _check_speaker(speaker_id, self._voice.speakers)
         self._voice.warm_up()
+        self.reading = VoiceText(self._voice.language or "en", code_phrase=code_phrase)
+        self.reading.warm_up()
 
     def stream(self, text: str, live: Live) -> Generator[PcmAudio, None, None]:
         """See `handlers.tts.TTSEngine`."""

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -66,11 +67,14 @@ def as_a_whole(frames: int) -> Iterator[Part]:
 class Voice:
     """file: the voice's .onnx, its .onnx.json beside it. speaker_id: of a voice with several; None is its default.
 
-    sample_rate: of what it says, Hz; speakers: how many it has. Raises what reading the files raises.
+    sample_rate: of what it says, Hz; speakers: how many it has; language: its ISO 639 code, None where its files don't
+    say. Raises what reading the files raises.
     """
 
     def __init__(self, piper: Any, file: Path, length_scale: float, speaker_id: int | None) -> None:
-        config = piper.PiperConfig.from_dict(json.loads(Path(f"{file}.json").read_text(encoding="utf-8")))
+        description = json.loads(Path(f"{file}.json").read_text(encoding="utf-8"))
+        config = piper.PiperConfig.from_dict(description)
+        self.language = _language(description)
         self.sample_rate, self.speakers = int(config.sample_rate), int(config.num_speakers)
         self._scales = np.array([config.noise_scale, length_scale, config.noise_w_scale], dtype=np.float32)
         self._speaker = config.default_speaker_id if speaker_id is None else speaker_id
@@ -122,6 +126,14 @@ class Voice:
             audio = self._second.run(None, inputs)[0].reshape(-1)
             frame = len(audio) // (part.high - part.low)
             yield audio[(part.start - part.low) * frame : (part.end - part.low) * frame]
+
+
+def _language(description: dict[str, Any]) -> str | None:
+    """What the voice's own description says, or the name of its espeak voice, such as "en-us"."""
+    language, espeak = description.get("language") or {}, description.get("espeak") or {}
+    name = str(language.get("family") or language.get("code") or espeak.get("voice") or "")
+    code = re.match("[a-z]{2,3}(?![a-z])", name.lower())
+    return code[0] if code else None
 
 
 def _session_of(model: bytes) -> Any:

@@ -43,7 +43,7 @@ BETTER = {
 ADDED = {
     "stt_no_speech_threshold", "stt_logprob_threshold", "tts_language", "turn_detection", "turn_model_name",
     "turn_thresh", "max_pause_ms", "allow_interruptions", "min_interruption_ms", "speculative_silence_ms",
-    "lm_quantize", "stt_window_s", "metrics_port", "metrics_host",
+    "lm_quantize", "stt_window_s", "metrics_port", "metrics_host", "tts_code_phrase",
 }  # fmt: skip
 CLIENT = {
     "host": "localhost", "send_port": 12345, "recv_port": 12346, "send_rate": 16000, "recv_rate": 44100,

@@ -207,7 +207,7 @@ def test_history_that_does_not_fit_the_longest_cache_is_dropped(tmp_path, thread
     monkeypatch.setattr(language_model_engine, "COMPILED_LENGTHS", (64, 128))
     engine = language_model(thread, build_checkpoint(tmp_path, "llama"), "default")
     conversation(engine, 10)
-    assert engine._context_length == 128
+    assert engine._prompts.context_length == 128
 
 
 def test_beams_and_unknown_caches_run_uncompiled(tmp_path, thread, caplog):

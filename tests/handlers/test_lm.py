@@ -18,6 +18,7 @@ from utils.conversation.messages import (
     SpeechStarted,
     Transcript,
 )
+from utils.text.speakable_text import CODE
 from utils.turns.chat import Chat
 
 WORDS = "What is the capital of France?"
@@ -79,6 +80,30 @@ def test_a_reply_without_text_is_only_an_end():
     world = Surroundings()
     attempt = world.transcribed()
     stage = world.stage(SecondLMHandler, Engine())
+    assert world.process(stage, [Transcript(attempt, 1, WORDS)]) == [ReplyEnd(attempt)]
+
+
+@pytest.mark.parametrize("size", [1, 3, 1_000])
+def test_what_no_reader_was_to_see_is_neither_spoken_nor_kept(size, caplog):
+    caplog.set_level("INFO")
+    reply = """<think>\nHm. Is it Paris?\n</think>\n\nIt is **Paris**.[1] {"name": "look", "arguments": {}} So:
+```py\nx = 1\n```\nDone.<|im_end|>"""
+    world = Surroundings()
+    stage = world.stage(SecondLMHandler, Engine(*(reply[at : at + size] for at in range(0, len(reply), size))))
+    attempt = world.transcribed()
+    *sentences, end = world.process(stage, [Transcript(attempt, 1, WORDS)])
+    assert end == ReplyEnd(attempt)
+    assert " ".join(sentence.spoken for sentence in sentences).split() == f"It is Paris. So: {CODE} Done.".split()
+    text = "".join(sentence.text for sentence in sentences)
+    assert text == "It is **Paris**.[1]  So:\n```py\nx = 1\n```\nDone."
+    [line] = [record.message for record in caplog.records if "not spoken" in record.message]
+    assert line == "not spoken in this reply: a thought, a tool call, a control token, a citation, code"
+
+
+def test_a_thought_alone_is_an_empty_reply():
+    world = Surroundings()
+    attempt = world.transcribed()
+    stage = world.stage(SecondLMHandler, Engine("<think>Hm, ", "so."))
     assert world.process(stage, [Transcript(attempt, 1, WORDS)]) == [ReplyEnd(attempt)]
 
 

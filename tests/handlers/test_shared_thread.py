@@ -13,6 +13,7 @@ from tests.fakes import RunningStage, Surroundings
 from tests.waiting import DEADLINE_S
 from utils.conversation.messages import ReplyAudio, ReplyEnd, Transcript
 from utils.system.engine_thread import EngineThread, on_shared_thread
+from utils.text.voice_text import VoiceText
 from utils.turns.chat import Chat
 
 
@@ -27,7 +28,7 @@ class Voice:
     """Speaks far more than a listener may be ahead of."""
 
     def __init__(self, thread: EngineThread) -> None:
-        self._thread = thread
+        self._thread, self.reading = thread, VoiceText()
 
     def stream(self, text, live):
         second = np.ones(44_100, dtype=np.int16)

@@ -11,20 +11,12 @@ from typing import Any
 
 from jinja2.exceptions import TemplateError
 
+from utils.text.hidden_parts import THOUGHTS
 from utils.turns.chat import ASSISTANT, ChatMessage, fold_system_into_user, join_same_role
 
 PROBE = "s2s-probe"  # a word no template contains
 SWITCHES = {"enable_thinking": False, "thinking": False, "enable_reasoning": False, "thinking_budget": 0}
 EFFORT = "reasoning_effort"  # a switch with words for values: "none", where the template knows it, else "low"
-# What a thought begins and ends with, in the models that mark it with one token each.
-THOUGHTS = (
-    ("<think>", "</think>"),
-    ("<thinking>", "</thinking>"),
-    ("<thought>", "</thought>"),
-    ("[THINK]", "[/THINK]"),
-    ("<seed:think>", "</seed:think>"),
-    ("<|START_THINKING|>", "<|END_THINKING|>"),
-)
 
 
 class NoChatTemplate(ValueError):

@@ -1,4 +1,4 @@
-"""Writes into docs/ what the code knows better: the tables of options and of metrics.
+"""Writes into docs/ what the code knows better: the tables of options and of metrics, and how things are read aloud.
 
 python -m utils.readme.parts
 
@@ -12,11 +12,13 @@ from pathlib import Path
 
 from utils.readme.metrics_tables import moments_table, prometheus_table, turn_table
 from utils.readme.options_table import options_table
+from utils.readme.speaking_tables import english_table, languages_table, not_spoken_table
 
 ROOT = Path(__file__).resolve().parents[2]
 PARTS: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "docs/options.md": {"options": options_table},
     "docs/metrics.md": {"turn": turn_table, "moments": moments_table, "prometheus": prometheus_table},
+    "docs/speaking.md": {"english": english_table, "languages": languages_table, "left": not_spoken_table},
 }  # file → name of a part → what writes it
 
 

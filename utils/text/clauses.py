@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import sentencex
 
+from utils.text.abbreviations import may_go_on_after
+
 # A comma after a letter is always a mark. After a digit it may be inside "1,000", and a colon may be inside "3:30".
 MARK = re.compile(r"(?<=[^\W\d_])[,;]|(?<=[^\s.])[,;:](?=\s)|[—–](?=\s)|[，、；：]")
 WORD = re.compile(r"\w[\w'’.-]*")
@@ -84,7 +86,7 @@ def ends_sentence(text: str, language: str = "en") -> bool:
     next word will tell.
     """
     match = SENTENCE_END.search(text)
-    if match is None or match["word"].lower() in SHORTENED or not _closed(text):
+    if match is None or match["word"].lower() in SHORTENED or may_go_on_after(text) or not _closed(text):
         return False
     # A name tells abbreviations that stand before one ("Prof.") from words.
     return sum(1 for _ in sentencex.segment(language, text + "Smith")) > 1 and count_words(text) > 1

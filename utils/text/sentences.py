@@ -1,7 +1,8 @@
 """Cuts the text of the language model into sentences while it is being written.
 
-`sentencex` knows where sentences end in many languages, also with "Dr. Smith", "3.50" and "e.g.". It keeps every
-character. So the sentences, joined, are the model's text, and they do not depend on how it is cut into tokens.
+`sentencex` knows where sentences end in many languages, also with "Dr. Smith", "3.50" and "e.g.". The language of a
+reply is seldom known, so titles of other languages are looked for here (`utils.text.abbreviations`). sentencex keeps
+every character. So the sentences, joined, are the model's text, and they do not depend on how it is cut into tokens.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 import re
 
 import sentencex
+
+from utils.text.abbreviations import goes_on_after, may_go_on_after
 
 CLAUSE_END = re.compile(r"[,;:，、；：—–](?=\s|$)|[，、；：]")
 SENTENCE_MARK = re.compile(r"[.!?…。！？｡؟।\n]")
@@ -48,7 +51,7 @@ class SentenceStream:
     def _complete(self) -> tuple[list[str], str]:
         """The sentences that are over for certain, and the rest. A sentence is over when the next one has begun."""
         segments = self._segments(self._pending)
-        if len(segments) < 2 or not BEGUN.match(segments[-1]):
+        if len(segments) < 2 or not BEGUN.match(segments[-1]) or may_go_on_after(*segments[-2:]):
             return [], self._pending
         return segments[:-1], segments[-1]
 
@@ -57,7 +60,12 @@ class SentenceStream:
         merged: list[str] = []
         lines = text.splitlines(keepends=True)  # a line break ends a sentence: lists and headings have no full stop
         for segment in (segment for line in lines for segment in sentencex.segment(self._language, line)):
-            if merged and (not segment.strip() or not merged[-1].strip() or LIST_NUMBER.fullmatch(merged[-1])):
+            if merged and (
+                not segment.strip()
+                or not merged[-1].strip()
+                or LIST_NUMBER.fullmatch(merged[-1])
+                or (merged[-1][-1:] != "\n" and goes_on_after(merged[-1], segment))
+            ):
                 merged[-1] += segment
             else:
                 merged.append(segment)

@@ -117,7 +117,7 @@ class Talk:
         return "".join(sentence.text for sentence in sentences)
 
     def expected(self, question: str) -> str:
-        return generated(self._engine, self._engine._prompt(self.chat, question))
+        return generated(self._engine, self._engine._prompts.whole(self.chat, question))
 
 
 @pytest.mark.parametrize("engine", ALL, indirect=True)
@@ -126,7 +126,7 @@ def test_replies_are_those_of_generate_and_the_prompt_is_kept(engine, request):
     assert isinstance(engine._caches, family.caches)
     talk = Talk(engine)
     for turn, question in enumerate(QUESTIONS):
-        prompt, expected = engine._prompt(talk.chat, question), talk.expected(question)
+        prompt, expected = engine._prompts.whole(talk.chat, question), talk.expected(question)
         with Passes(engine) as read:
             assert talk.ask(question) == expected
         assert sum(read) < len(prompt) + NEW_TOKENS + 2  # nothing is read twice
@@ -146,7 +146,9 @@ def test_a_reply_that_nobody_wants_stops_within_a_token(engine):
         engine._thread.call(lambda: None)
         assert len(read) <= 6
     chat.record(QUESTIONS[0], heard, interrupted=True)
-    assert "".join(engine.stream(session, chat, "Go on.", always)) == generated(engine, engine._prompt(chat, "Go on."))
+    assert "".join(engine.stream(session, chat, "Go on.", always)) == generated(
+        engine, engine._prompts.whole(chat, "Go on.")
+    )
 
 
 @pytest.mark.parametrize("engine", EACH_KIND, indirect=True)

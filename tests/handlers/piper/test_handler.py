@@ -218,3 +218,17 @@ def test_without_piper_the_line_says_what_to_install(load, monkeypatch):
     monkeypatch.setitem(sys.modules, "piper", None)
     with pytest.raises(RuntimeError, match=r"^piper-tts is not installed: pip install -r requirements-piper\.txt$"):
         load()
+
+
+@pytest.mark.parametrize(
+    ("config", "language"),
+    [
+        ({}, "en"),
+        ({"language": {"family": "de"}}, "de"),
+        ({"language": {"code": "pt_BR"}}, "pt"),
+        ({"language": None, "espeak": {"voice": "fr"}}, "fr"),
+        ({"language": {}, "espeak": {"voice": "en-us"}}, "en"),
+    ],
+)
+def test_the_language_of_a_voice_is_the_one_that_its_description_names(load, tmp_path, config, language):
+    assert load(voice_folder(tmp_path, **config)).reading.language == language

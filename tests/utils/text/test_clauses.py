@@ -105,7 +105,8 @@ def test_a_sentence_is_over(text):
     "text",
     [
         "It is Paris.", "It is Paris", "I saw Dr. ", "I saw Prof. ", "It costs 3. ", "at 5 p.m. ", "in the U.S. ",
-        "3. ", "So it ends… ", "It is approx. ", "Yes. ", "by J. ", 'He said "It is Paris. ', "Use **it now. ", "", " ",
+        "3. ", "So it ends… ", "Am 13. ", "Hier ist Dra. ", "So did Mme. ",
+        "It is approx. ", "Yes. ", "by J. ", 'He said "It is Paris. ', "Use **it now. ", "", " ",
     ],
 )  # fmt: skip
 def test_a_sentence_may_go_on(text):
