@@ -44,6 +44,11 @@ class Checkpoint:
     """A WhisperFeatureExtractor with as many mel bins as the model has."""
 
     @property
+    def multilingual(self) -> bool:
+        """Whether it knows more languages than English."""
+        return bool(self.model.generation_config.is_multilingual)
+
+    @property
     def no_speech(self) -> int | None:
         """The id of <|nospeech|>, or None. Older checkpoints spell it <|nocaptions|>; it is before <|notimestamps|>."""
         no_timestamps = getattr(self.model.generation_config, "no_timestamps_token_id", None)
@@ -58,15 +63,18 @@ class Checkpoint:
         features = self.extractor(audio, sampling_rate=RATE, return_tensors="pt", max_length=samples).input_features
         return features.to(self.model.device, self.model.dtype)
 
-    def text(self, tokens: Sequence[int]) -> str:
-        """The words of these ids, without control tokens and timestamps.
+    def words(self, tokens: Sequence[int]) -> list[int]:
+        """These ids without control tokens and timestamps.
 
         Those are told by their numbers: tokenizers that were saved long ago don't mark them all as special.
         """
         config = self.model.generation_config
         last = getattr(config, "no_timestamps_token_id", -1) + TIMESTAMPS
-        words = [token for token in tokens if not self.tokenizer.eos_token_id <= token <= last]
-        return str(self.tokenizer.decode(words, skip_special_tokens=True)).strip()
+        return [token for token in tokens if not self.tokenizer.eos_token_id <= token <= last]
+
+    def text(self, tokens: Sequence[int]) -> str:
+        """What the words among these ids say."""
+        return str(self.tokenizer.decode(self.words(tokens), skip_special_tokens=True)).strip()
 
 
 def load_checkpoint(name: str, dtype: torch.dtype, device: str) -> Checkpoint:
