@@ -49,7 +49,7 @@ def check_magic(path: Path) -> None:
     except OSError as error:
         raise UnusableModel(f"{path} can't be read: {error.strerror}") from error
     if found != MAGIC:
-        raise UnusableModel(f"{path} is no GGUF file")
+        raise UnusableModel(f"{path} is no GGUF file; a folder in Transformers' format runs with --lm transformers")
 
 
 def the_one(names: Iterable[str], place: str, wanted: str = "") -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -16,6 +17,8 @@ from transformers import PreTrainedConfig, WhisperFeatureExtractor, WhisperForCo
 from transformers.models.whisper.tokenization_whisper import LANGUAGES, TASK_IDS
 
 from utils.audio.samples import FloatAudio
+from utils.models.load_errors import UnusableModel
+from utils.models.model_folder import fault_of
 from utils.models.progress_bars import hide_loading_bars
 
 RATE = 16_000  # Hz
@@ -26,7 +29,7 @@ MULTILINGUAL_VOCABULARY = 51_865  # tokens; English-only checkpoints have 51,864
 START, NO_TIMESTAMPS = "<|startoftranscript|>", "<|notimestamps|>"
 
 
-class UnusableCheckpoint(ValueError):
+class UnusableCheckpoint(UnusableModel):
     """What was named is no Whisper checkpoint, or only a part of one; the message is one line."""
 
 
@@ -99,6 +102,8 @@ def _check_kind(name: str) -> None:
     """Before the weights are loaded: what does not fit them is reported at length, and not by its cause."""
     config, _ = PreTrainedConfig.get_config_dict(name)
     kind = config.get("model_type")
+    if kind is None and Path(name).exists() and (fault := fault_of(Path(name), "stt")):
+        raise UnusableCheckpoint(fault)
     if kind != "whisper":
         raise UnusableCheckpoint(f"it is no Whisper checkpoint: its config.json says {kind or 'nothing'}")
 

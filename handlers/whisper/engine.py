@@ -156,11 +156,20 @@ class WhisperEngine:
         states = self._encoder.encode(self._checkpoint.features(audio, window), live)
         seconds = len(audio) / RATE
 
-        def halt(tokens: Sequence[int]) -> bool:
-            draft.begin_with(tokens)
+        checked = 0
+
+        def goes_astray(tokens: Sequence[int]) -> bool:
             if window < WINDOW_S:
                 return repeats(tokens) or too_many(tokens, seconds)
             return falls_into_a_loop(tokens)
+
+        def halt(tokens: Sequence[int]) -> bool:
+            """A draft adds several tokens at once: each is looked at as if it had come alone."""
+            nonlocal checked
+            draft.begin_with(tokens)
+            lengths = range(checked + 1, len(tokens) + 1)
+            checked = len(tokens)
+            return any(goes_astray(tokens[:length]) for length in lengths)
 
         limit = self._options.get("max_new_tokens", LONGEST_TEXT)
         return decoder.decode(states, limit, live, draft.tokens, halt)

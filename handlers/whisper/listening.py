@@ -90,11 +90,13 @@ class Listener:
         if math.isnan(confidence(decoded)):
             notes["score"] = "nothing is understood: the model's scores are no numbers (NaN)"
             return []
-        least = least_for(demands.least, len(words), demands.one_language)
+        loops = in_a_loop(words) or compresses(text)
+        least = demands.least
+        if decoded.ended and not loops:
+            least = least_for(least, len(words), demands.one_language)
         if not is_speech(text, decoded, least, demands.no_speech_threshold):
             self._note_refusal(text, decoded, demands, notes)
             return []
-        loops = in_a_loop(words) or compresses(text)
         seconds = len(audio) / RATE
         if loops and looks and seconds >= SHORTEST_LOOP_S:
             return self._in_halves(audio, live, demands, draft, notes, looks - 1)
