@@ -72,7 +72,12 @@ class WhisperSTTHandlerArguments:
         },
     )
     stt_gen_max_new_tokens: int = field(
-        default=128, metadata={"help": "The most tokens that a transcript of 30 s may have.", "min": 1, "max": 444}
+        default=128,
+        metadata={
+            "help": "The most tokens that Whisper says at once. Where speech has more, it is heard again in halves.",
+            "min": 1,
+            "max": 444,
+        },
     )
     stt_gen_num_beams: int = field(default=1, metadata={"help": "How many beams the search has.", "min": 1, "max": 16})
     stt_gen_return_timestamps: bool = field(

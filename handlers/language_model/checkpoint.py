@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
 import logging
-import warnings
-from collections.abc import Iterator
 from typing import Any
 
 import torch
 
 from utils.models.load_errors import UnusableModel
 from utils.models.progress_bars import hide_loading_bars
+from utils.models.quiet_torchao import quiet_torchao
 
 logger = logging.getLogger(__name__)
 
 NEEDS_TORCHAO = "--lm_quantize int8 needs the package torchao: pip install torchao==0.18.0"
-# While torchao is imported: which of its CUDA kernels do not fit this machine, which of its classes torch knows now.
-NOISY = ("torchao", "torch.utils._pytree")
 
 
 def load_model(
@@ -45,24 +41,11 @@ def _quantization(kind: str | None, device: str) -> dict[str, Any]:
         return {}
     if importlib.util.find_spec("torchao") is None:
         raise UnusableModel(NEEDS_TORCHAO)
-    with _quiet():
-        from torchao.quantization import Int8WeightOnlyConfig
+    quiet_torchao()
+    from torchao.quantization import Int8WeightOnlyConfig
     from transformers import TorchAoConfig
 
     return {"quantization_config": TorchAoConfig(Int8WeightOnlyConfig())}
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    levels = {name: logging.getLogger(name).level for name in NOISY}
-    with warnings.catch_warnings(action="ignore"):
-        for name in NOISY:
-            logging.getLogger(name).setLevel(logging.ERROR)
-        try:
-            yield
-        finally:
-            for name, level in levels.items():
-                logging.getLogger(name).setLevel(level)
 
 
 def _class_for(config: Any) -> Any:

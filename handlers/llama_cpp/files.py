@@ -20,6 +20,7 @@ from utils.models.bundled import PREFIX, bundled_file
 from utils.models.load_errors import UnusableModel
 
 SUFFIX, MAGIC = ".gguf", b"GGUF"
+OF_TRANSFORMERS = (".safetensors", ".bin", ".json")  # names of files that its folders have
 NOT_FIRST = re.compile(r"-(?!0*1-)\d+-of-\d+\.gguf$")  # a further file of a divided model
 PART = re.compile(r"-\d+(-of-\d+\.gguf)$")
 NO_MODELS = ("mmproj", "imatrix")  # files beside a model: what it sees with, what it was quantized with
@@ -49,7 +50,8 @@ def check_magic(path: Path) -> None:
     except OSError as error:
         raise UnusableModel(f"{path} can't be read: {error.strerror}") from error
     if found != MAGIC:
-        raise UnusableModel(f"{path} is no GGUF file")
+        hint = "; its folder runs with --lm transformers" if path.suffix in OF_TRANSFORMERS else ""
+        raise UnusableModel(f"{path} is no GGUF file{hint}")
 
 
 def the_one(names: Iterable[str], place: str, wanted: str = "") -> str:

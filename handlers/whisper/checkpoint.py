@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -16,6 +17,8 @@ from transformers import PreTrainedConfig, WhisperFeatureExtractor, WhisperForCo
 from transformers.models.whisper.tokenization_whisper import LANGUAGES, TASK_IDS
 
 from utils.audio.samples import FloatAudio
+from utils.models.load_errors import UnusableModel
+from utils.models.model_folder import fault_of
 from utils.models.progress_bars import hide_loading_bars
 
 RATE = 16_000  # Hz
@@ -26,7 +29,7 @@ MULTILINGUAL_VOCABULARY = 51_865  # tokens; English-only checkpoints have 51,864
 START, NO_TIMESTAMPS = "<|startoftranscript|>", "<|notimestamps|>"
 
 
-class UnusableCheckpoint(ValueError):
+class UnusableCheckpoint(UnusableModel):
     """What was named is no Whisper checkpoint, or only a part of one; the message is one line."""
 
 
@@ -44,6 +47,11 @@ class Checkpoint:
     """A WhisperFeatureExtractor with as many mel bins as the model has."""
 
     @property
+    def multilingual(self) -> bool:
+        """Whether it knows more languages than English."""
+        return bool(self.model.generation_config.is_multilingual)
+
+    @property
     def no_speech(self) -> int | None:
         """The id of <|nospeech|>, or None. Older checkpoints spell it <|nocaptions|>; it is before <|notimestamps|>."""
         no_timestamps = getattr(self.model.generation_config, "no_timestamps_token_id", None)
@@ -58,15 +66,18 @@ class Checkpoint:
         features = self.extractor(audio, sampling_rate=RATE, return_tensors="pt", max_length=samples).input_features
         return features.to(self.model.device, self.model.dtype)
 
-    def text(self, tokens: Sequence[int]) -> str:
-        """The words of these ids, without control tokens and timestamps.
+    def words(self, tokens: Sequence[int]) -> list[int]:
+        """These ids without control tokens and timestamps.
 
         Those are told by their numbers: tokenizers that were saved long ago don't mark them all as special.
         """
         config = self.model.generation_config
         last = getattr(config, "no_timestamps_token_id", -1) + TIMESTAMPS
-        words = [token for token in tokens if not self.tokenizer.eos_token_id <= token <= last]
-        return str(self.tokenizer.decode(words, skip_special_tokens=True)).strip()
+        return [token for token in tokens if not self.tokenizer.eos_token_id <= token <= last]
+
+    def text(self, tokens: Sequence[int]) -> str:
+        """What the words among these ids say."""
+        return str(self.tokenizer.decode(self.words(tokens), skip_special_tokens=True)).strip()
 
 
 def load_checkpoint(name: str, dtype: torch.dtype, device: str) -> Checkpoint:
@@ -91,6 +102,8 @@ def _check_kind(name: str) -> None:
     """Before the weights are loaded: what does not fit them is reported at length, and not by its cause."""
     config, _ = PreTrainedConfig.get_config_dict(name)
     kind = config.get("model_type")
+    if kind is None and Path(name).exists() and (fault := fault_of(Path(name), "stt")):
+        raise UnusableCheckpoint(fault)
     if kind != "whisper":
         raise UnusableCheckpoint(f"it is no Whisper checkpoint: its config.json says {kind or 'nothing'}")
 

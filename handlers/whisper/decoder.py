@@ -102,8 +102,8 @@ class GreedyDecoder:
         return Decoded(tuple(search.tokens), search.total / search.steps, no_speech, search.ended, halted)
 
     def _go_on(self, run: _Run, start: int, limit: int, live: Live, search: _Search, halt: Halt) -> bool:
-        """Token by token, to the end. True: `halt` stopped it."""
-        while not search.ended and len(search.tokens) < limit:
+        """Token by token, to the end. True: `halt` stopped it. Where the scores are no numbers, there is no end."""
+        while not search.ended and len(search.tokens) < limit and not math.isnan(search.total):
             if halt(search.tokens):
                 return True
             stop_unless(live)

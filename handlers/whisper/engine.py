@@ -14,7 +14,6 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -23,10 +22,12 @@ import torch
 from handlers.compilation import usable_mode
 from handlers.whisper.checkpoint import RATE, WINDOW_S, load_checkpoint
 from handlers.whisper.decoder import Decoded, GreedyDecoder, Prompt
+from handlers.whisper.draft import Draft
 from handlers.whisper.encoder import WindowEncoder
 from handlers.whisper.generation import LONGEST_TEXT, Generator
-from handlers.whisper.guard import repeats, too_many
-from handlers.whisper.judgement import confidence, is_speech, least_confidence
+from handlers.whisper.guard import falls_into_a_loop, repeats, too_many
+from handlers.whisper.judgement import confidence, least_confidence
+from handlers.whisper.listening import Demands, Listener
 from handlers.whisper.options import generation_options, is_plain, languages
 from utils.audio.samples import FloatAudio
 from utils.models.bundled import resolve_model
@@ -38,24 +39,8 @@ logger = logging.getLogger(__name__)
 WARM_UP_TOKENS = 4
 SILENCE_S = 2.0  # at least so much follows the speech in a short window
 STEP_S = 2.0  # lengths of window, so that they are few
+EVERYTHING = Demands(-math.inf, 1.0)  # is taken for speech
 SURE_LOGPROB = -0.5  # under that, mean log-probability plus log(1 - no-speech), a short window is not to be trusted
-
-
-@dataclass
-class Draft:
-    """What was heard of the same speech when there was less of it. The engine reads it and leaves here what it heard.
-
-    It makes the next time faster, and no different.
-    """
-
-    tokens: tuple[int, ...] = ()
-    """Of the checkpoint's vocabulary."""
-
-    def begin_with(self, tokens: Sequence[int]) -> None:
-        """What was heard so far, should it be broken off; what stands here already may go on after that."""
-        heard = tuple(tokens)
-        if self.tokens[: len(heard)] != heard:
-            self.tokens = heard
 
 
 class TooLong(ValueError):
@@ -89,10 +74,11 @@ class WhisperEngine:
         self.heard_again = 0  # utterances whose short window was not to be trusted
         self._encoder = WindowEncoder(model.model.encoder)
         self._generator = Generator(model, self._options, self._checkpoint.no_speech)
+        self._listener = Listener(self.decode, self._checkpoint.words, self._checkpoint.text)
         self._decoder: GreedyDecoder | None = None
         if (mode := usable_mode("stt", compile_mode, device)) is None or not self._compile(mode):
             self._decoder = self._greedy_decoder()
-            self._transcribe(_silence(), always)  # so that the first utterance is not slower than the others
+            self.decode(_silence(), always, Draft())  # so that the first utterance is not slower than the others
 
     def new_memo(self) -> Draft:
         """See `handlers.stt.STTEngine`."""
@@ -107,8 +93,12 @@ class WhisperEngine:
         seconds = len(audio) / RATE
         if seconds > WINDOW_S:
             raise TooLong(f"Whisper hears {WINDOW_S} s at once, and this is {seconds:.1f} s")
-        least = least_confidence(self._logprob_threshold, seconds, doubtful)
-        return self._thread.call(lambda: self._transcribe(audio, live, least, draft), live)
+        demands = Demands(
+            least_confidence(self._logprob_threshold, seconds, doubtful),
+            self._no_speech_threshold,
+            one_language=not (self._checkpoint.multilingual or doubtful),
+        )
+        return self._thread.call(lambda: self._transcribe(audio, live, demands, draft), live)
 
     @torch.inference_mode()
     def _compile(self, mode: str) -> bool:
@@ -133,13 +123,17 @@ class WhisperEngine:
         return GreedyDecoder(model, prompt)
 
     @torch.inference_mode()
-    def _transcribe(self, audio: FloatAudio, live: Live, least: float = -math.inf, draft: Draft | None = None) -> str:
+    def _transcribe(
+        self, audio: FloatAudio, live: Live, demands: Demands = EVERYTHING, draft: Draft | None = None
+    ) -> str:
+        return self._listener.hear(audio, live, demands, Draft() if draft is None else draft)
+
+    @torch.inference_mode()
+    def decode(self, audio: FloatAudio, live: Live, draft: Draft) -> Decoded:
+        """What one window gives, with an end or without; to be called on the engine's thread. See `transcribe`."""
         if self._decoder is not None:
-            decoded = self._greedy(self._decoder, audio, live, draft or Draft())
-        else:
-            decoded = self._generator.decode(self._checkpoint.features(audio), live)
-        text = self._checkpoint.text(decoded.tokens)
-        return text if is_speech(text, decoded, least, self._no_speech_threshold) else ""
+            return self._greedy(self._decoder, audio, live, draft)
+        return self._generator.decode(self._checkpoint.features(audio), live)
 
     def _greedy(self, decoder: GreedyDecoder, audio: FloatAudio, live: Live, draft: Draft) -> Decoded:
         """In a short window first, and in 30 s where that is not to be trusted."""
@@ -162,9 +156,20 @@ class WhisperEngine:
         states = self._encoder.encode(self._checkpoint.features(audio, window), live)
         seconds = len(audio) / RATE
 
+        checked = 0
+
+        def goes_astray(tokens: Sequence[int]) -> bool:
+            if window < WINDOW_S:
+                return repeats(tokens) or too_many(tokens, seconds)
+            return falls_into_a_loop(tokens)
+
         def halt(tokens: Sequence[int]) -> bool:
+            """A draft adds several tokens at once: each is looked at as if it had come alone."""
+            nonlocal checked
             draft.begin_with(tokens)
-            return window < WINDOW_S and (repeats(tokens) or too_many(tokens, seconds))
+            lengths = range(checked + 1, len(tokens) + 1)
+            checked = len(tokens)
+            return any(goes_astray(tokens[:length]) for length in lengths)
 
         limit = self._options.get("max_new_tokens", LONGEST_TEXT)
         return decoder.decode(states, limit, live, draft.tokens, halt)

@@ -41,6 +41,8 @@ class Generator:
         self._arguments = {name: value for name, value in options.items() if name in own}
         self._config = copy.deepcopy(model.generation_config)
         self._config.update(**{name: value for name, value in options.items() if name not in own})
+        ends = self._config.eos_token_id
+        self._ends = frozenset(ends if isinstance(ends, list) else [ends])
         # Whisper's `generate` takes max_length for the new tokens alone. Given max_new_tokens, it warns at each call.
         self._config.max_length = self._config.max_new_tokens or LONGEST_TEXT
         self._config.max_new_tokens = None
@@ -92,9 +94,8 @@ class Generator:
         with _NoSpeechProbe(self._model, self._no_speech) as probe:
             output = self._generate(features, live, config)
         tokens = self._after_prompt(output.sequences[0].tolist())
-        ended = tokens[-1:] == [config.eos_token_id]
-        said = tuple(tokens[:-1] if ended else tokens)
-        return Decoded(said, _mean_logprob(output), probe.probability, ended, False)
+        said = tuple(itertools.takewhile(lambda token: token not in self._ends, tokens))
+        return Decoded(said, _mean_logprob(output), probe.probability, len(said) < len(tokens), False)
 
     def _after_prompt(self, tokens: list[int]) -> list[int]:
         """Without the control tokens at the beginning; they are numbered from the start token to <|notimestamps|>."""

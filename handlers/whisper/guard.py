@@ -1,7 +1,8 @@
-"""When a transcript of a short window is not to be trusted: Whisper was trained on windows of 30 s only.
+"""When a transcript is not to be trusted, told by its tokens.
 
-A shorter window costs the encoder a fraction of the time, and now and then makes the decoder say a phrase twice, or
-words that nobody said. Whatever looks like that is heard again in the whole window.
+Whisper was trained on windows of 30 s only. A shorter window costs the encoder a fraction of the time, and now and then
+makes the decoder say a phrase twice, or words that nobody said. Whatever looks like that is heard again in the whole
+window. In the whole window Whisper may still fall into a loop, where it says one phrase again and again.
 """
 
 from __future__ import annotations
@@ -12,6 +13,9 @@ SHORTEST_PHRASE = 3  # tokens
 MANY_TIMES = 3  # that a shorter one comes in a row
 MOST_TOKENS_A_SECOND = 8  # quick speech has 5 or 6
 TOKENS_AT_LEAST = 8  # that may be in however short a sound
+# A loop: people say "no, no, no, no", too, but hardly a dozen times in a row.
+LOOP_TOKENS, LOOP_TIMES = 24, 4
+LOOK_BACK = 48  # tokens in which a loop is looked for while the text grows
 
 
 def repeats(tokens: Sequence[int]) -> bool:
@@ -27,3 +31,30 @@ def repeats(tokens: Sequence[int]) -> bool:
 def too_many(tokens: Sequence[int], seconds: float) -> bool:
     """Whether nobody can say so much in so many seconds."""
     return len(tokens) > TOKENS_AT_LEAST + MOST_TOKENS_A_SECOND * seconds
+
+
+def in_a_loop(tokens: Sequence[int]) -> bool:
+    """Whether a phrase comes again and again in the tokens, one time right after the other."""
+    return len(tokens) >= LOOP_TOKENS and longest_run(tokens, LOOP_TIMES) >= LOOP_TOKENS
+
+
+def falls_into_a_loop(tokens: Sequence[int]) -> bool:
+    """The same of the end of the tokens only, in less time: for text that grows."""
+    return len(tokens) >= LOOP_TOKENS and in_a_loop(tokens[-LOOK_BACK:])
+
+
+def mostly_one_phrase(tokens: Sequence[int]) -> bool:
+    """Whether half of the tokens or more are one phrase that comes three times or more. Counting is no such thing."""
+    return 2 * longest_run(tokens, MANY_TIMES) >= len(tokens)
+
+
+def longest_run(tokens: Sequence[int], times: int) -> int:
+    """How many tokens in a row are one phrase, said so many times or more; 0 where no phrase is."""
+    longest = 0
+    for length in range(1, len(tokens) // times + 1):
+        same = 0  # tokens in a row that are those of one phrase earlier
+        for before, token in zip(tokens, tokens[length:], strict=False):
+            same = same + 1 if before == token else 0
+            if same >= length * (times - 1):
+                longest = max(longest, same + length)
+    return longest

@@ -8,6 +8,8 @@ from typing import Any
 from transformers import GenerationConfig
 from transformers.models.whisper.tokenization_whisper import TO_LANGUAGE_CODE
 
+from utils.models.load_errors import UnusableModel
+
 logger = logging.getLogger(__name__)
 
 AUTO = "auto"
@@ -21,7 +23,7 @@ PLAIN_CONFIG = {
 }  # fmt: skip
 
 
-class UnknownLanguage(ValueError):
+class UnknownLanguage(UnusableModel):
     """The checkpoint can't be told to hear this language; the message is one line."""
 
 

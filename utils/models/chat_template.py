@@ -6,20 +6,24 @@ prompt ends where the words of an answer begin, behind a thought that the templa
 
 from __future__ import annotations
 
+import itertools
 import re
 from typing import Any
 
 from jinja2.exceptions import TemplateError
 
+from utils.models.load_errors import UnusableModel
 from utils.text.hidden_parts import THOUGHTS
 from utils.turns.chat import ASSISTANT, ChatMessage, fold_system_into_user, join_same_role
 
 PROBE = "s2s-probe"  # a word no template contains
+SYSTEM = "system"  # the role of the instructions, where the options name no other
+NO_INSTRUCTIONS = "You are a helpful assistant."  # for a template that wants some where the options give none
 SWITCHES = {"enable_thinking": False, "thinking": False, "enable_reasoning": False, "thinking_budget": 0}
 EFFORT = "reasoning_effort"  # a switch with words for values: "none", where the template knows it, else "low"
 
 
-class NoChatTemplate(ValueError):
+class NoChatTemplate(UnusableModel):
     """The checkpoint is no instruct model."""
 
 
@@ -32,15 +36,17 @@ class ChatTemplate:
             raise NoChatTemplate("it has no chat template: choose an instruct model")
         self._tokenizer = tokenizer
         self._user_role = user_role
-        self._in_parts = False
+        self._system_role = system_role or SYSTEM
         self._switches: dict[str, Any] = {}
         user = {"role": user_role, "content": PROBE}
-        if not self._accepts([user]):
-            self._in_parts = True  # some want each message as a list of texts and images
-            if not self._accepts([user]):
-                raise NoChatTemplate(f"its chat template refuses the role {user_role!r} of --user_role")
+        # Some want each message as a list of texts and images, some want a system message to begin with.
+        for self._needs_system, self._in_parts in itertools.product((False, True), (False, True)):
+            if self._accepts([user]):
+                break
+        else:
+            raise NoChatTemplate(f"its chat template refuses the role {user_role!r} of --user_role")
         self._switches = self._known_switches([user])
-        system = {"role": system_role or "system", "content": PROBE}
+        system = {"role": self._system_role, "content": PROBE}
         self._folds_system = not self._accepts([system, {**user, "content": "-"}])
         self._joins = not self._accepts([user, user])
         self._lead_in = self._find_lead_in()
@@ -111,6 +117,8 @@ class ChatTemplate:
 
     def _render(self, messages: list[ChatMessage], opens_answer: bool, **switches: Any) -> str:
         """opens_answer: up to where the assistant begins. Raises what the template does, TemplateError or others."""
+        if self._needs_system and messages[0]["role"] != self._system_role:
+            messages = [{"role": self._system_role, "content": NO_INSTRUCTIONS}, *messages]
         shown: list[Any] = list(messages)
         if self._in_parts:
             shown = [{**m, "content": [{"type": "text", "text": m["content"]}]} for m in messages]

@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from utils.models.quiet_torchao import quiet_torchao
 from utils.options.parser import OptionError, check_value
 
 # What the engines pass themselves, what would break streaming and joining, and what takes objects rather than values.
@@ -120,6 +121,7 @@ def _check_name(prefix: str, name: str, target: str) -> None:
 
 
 def _known(target: str) -> set[str]:
+    quiet_torchao()
     from transformers import GenerationConfig
 
     known = {name for name in vars(GenerationConfig()) if not name.startswith("_")}
@@ -161,6 +163,7 @@ def _silenced(logger_name: str) -> Iterator[None]:
 
 def _refusal(options: Mapping[str, Any]) -> str | None:
     """What the check of Transformers says against the options, in one line. None if it accepts them."""
+    quiet_torchao()
     from transformers import GenerationConfig
 
     if options.get("prompt_lookup_num_tokens") and (options.get("num_beams") or 1) > 1:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import os
 
+from utils.models.quiet_torchao import quiet_torchao
+
 NOISY = ("urllib3", "filelock", "huggingface_hub", "numba", "matplotlib", "asyncio", "hypothesis", "piper")
 
 
@@ -15,6 +17,7 @@ def configure_logging(level: str) -> None:
     )
     for name in NOISY:
         logging.getLogger(name).setLevel(logging.WARNING)
+    quiet_torchao()
     # Transformers reads these when it is imported, which happens later and only where a stage needs it.
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("HF_HUB_VERBOSITY", "error")

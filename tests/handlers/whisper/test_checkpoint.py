@@ -11,6 +11,7 @@ import torch
 from transformers import WhisperForConditionalGeneration, WhisperProcessor
 
 from handlers.whisper.checkpoint import UnusableCheckpoint, load_checkpoint
+from handlers.whisper.options import UnknownLanguage
 from tests.whisper_checkpoint import BASE, PUBLISHED, TINY_EN, build
 from utils.models.bundled import resolve_model
 from utils.models.load_errors import load_error
@@ -132,13 +133,19 @@ def test_another_checkpoints_tokenizer_is_refused(tmp_path):
         load(one)
 
 
-@pytest.mark.parametrize(("kind", "said"), [("wav2vec2", "says wav2vec2"), (None, "says nothing")])
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("wav2vec2", "it is no Whisper checkpoint: its config.json says wav2vec2"),
+        (None, "its config.json has no model_type"),
+    ],
+)
 def test_another_kind_of_model_is_refused_before_its_weights_are_read(tmp_path, kind, said):
     folder = build(tmp_path, TINY_EN)
     config = {key: value for key, value in settings(folder, "config.json").items() if key != "model_type"}
     write(folder, "config.json", config | ({"model_type": kind} if kind else {}))
     (folder / "model.safetensors").unlink()
-    with pytest.raises(UnusableCheckpoint, match=f"it is no Whisper checkpoint: its config.json {said}"):
+    with pytest.raises(UnusableCheckpoint, match=said):
         load(folder)
 
 
@@ -162,6 +169,31 @@ def test_whatever_is_missing_is_one_line_for_the_user(tmp_path, lost):
     assert line.startswith(f"--stt_model_name {folder} can't be loaded: ")
     assert "\n" not in line
     assert lost.split(".")[0] in line
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        (
+            {"adapter_config.json": {"base_model_name_or_path": "openai/whisper-small"}, "tokenizer.json": {}},
+            "it is a LoRA adapter of openai/whisper-small: merge it into that model, and give the merged folder",
+        ),
+        ({"config.json": {"alignment_heads": []}, "model.bin": {}}, "it is a model of CTranslate2 (faster-whisper)"),
+        ({"model-q4.gguf": {}}, "it is a folder of GGUF: a Whisper checkpoint in Transformers' format is needed"),
+    ],
+)
+def test_what_is_no_checkpoint_of_transformers_is_named_for_what_it_is(tmp_path, files, said):
+    for name, content in files.items():
+        write(tmp_path, name, content)
+    with pytest.raises((OSError, ValueError)) as refused:
+        load(tmp_path)
+    line = str(load_error("stt", str(tmp_path), refused.value))
+    assert line.startswith(f"--stt_model_name {tmp_path} can't be loaded: {said}")
+
+
+def test_reasons_of_our_own_are_said_without_a_class_name():
+    for error in (UnusableCheckpoint("it hears 15 s"), UnknownLanguage("it hears 15 s")):
+        assert str(load_error("stt", "a/b", error)) == "--stt_model_name a/b can't be loaded: it hears 15 s"
 
 
 def test_loading_draws_no_bar(capfd):

@@ -12,7 +12,7 @@ import pytest
 
 from handlers.vad.engine import LONGEST_PART_S
 from handlers.vad.turn_audio import LONGEST_GAP_S
-from handlers.whisper import engine as module
+from handlers.whisper import listening as module
 from handlers.whisper.engine import WINDOW_S, TooLong, WhisperEngine
 from handlers.whisper.options import UnknownLanguage, generation_options
 from utils.system.engine_thread import EngineThread

@@ -14,7 +14,8 @@ import pytest
 import torch
 from transformers import WhisperFeatureExtractor, WhisperForConditionalGeneration
 
-from handlers.whisper.engine import Draft, WhisperEngine
+from handlers.whisper.draft import Draft
+from handlers.whisper.engine import WhisperEngine
 from handlers.whisper.handler import WhisperSTTHandler
 from handlers.whisper.options import UnknownLanguage
 from tests.fakes import Surroundings

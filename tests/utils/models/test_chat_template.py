@@ -126,6 +126,25 @@ def test_a_template_that_drops_the_system_prompt_in_silence_gets_it_in_the_first
     assert rendered(of_text(text), [SYSTEM, ONE]).startswith("<e>Be brief.\n\nOne.<e>")
 
 
+WANTS_SYSTEM = "{% if messages[0].role != 'system' %}{{ raise_exception('a system message comes first') }}{% endif %}"
+WHOLE = "{% for m in messages %}<e>{{ m.role }}: {{ m.content }}{% endfor %}"
+IN_PARTS = "{% for m in messages %}<e>{{ m.role }}: {% for p in m.content %}{{ p.text }}{% endfor %}{% endfor %}"
+
+
+@pytest.mark.parametrize("body", [WHOLE, IN_PARTS], ids=["whole", "in parts"])
+def test_a_template_that_wants_a_system_message_gets_one(body):
+    made = of_text(WANTS_SYSTEM + body)
+    own = rendered(made, [SYSTEM, ONE])
+    assert own == "<e>system: Be brief.<e>user: One.<e>assistant: "
+    assert rendered(made, [ONE]) == own.replace("Be brief.", "You are a helpful assistant.")
+    assert made.end_tokens() == []
+
+
+def test_a_system_message_may_have_another_role():
+    made = of_text(WANTS_SYSTEM.replace("'system'", "'developer'") + WHOLE, system="developer")
+    assert rendered(made, [ONE]).startswith("<e>developer: You are a helpful assistant.<e>user: One.")
+
+
 def test_a_template_that_does_not_open_the_answer_has_it_opened():
     text = "{% for m in messages %}<e>{{ m.role }}: {{ m.content }}{% endfor %}"
     assert rendered(of_text(text), [ONE]) == "<e>user: One.<e>assistant: "

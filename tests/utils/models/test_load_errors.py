@@ -39,6 +39,29 @@ def test_the_line_names_the_model_and_what_to_do(error, words):
     assert len(line) < 500
 
 
+CONFIGLESS = (
+    "org/x-GGUF does not appear to have a file named config.json. Checkout 'https://huggingface.co/org/x-GGUF/tree/main'"
+    " for available files."
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("org/x-GGUF", "it has no config.json: it is a repository of GGUF files, which --lm llama_cpp runs"),
+        ("org/x", "it has no config.json, or none that can be fetched"),
+    ],
+)
+def test_a_repository_without_the_file(name, reason):
+    assert str(load_error("lm", name, OSError(CONFIGLESS))) == f"--lm_model_name {name} can't be loaded: {reason}"
+
+
+def test_a_folder_here_gets_no_address_of_the_hub(tmp_path):
+    error = ValueError(f"{tmp_path} is odd. Checkout 'https://huggingface.co/{tmp_path}/tree/main' for files.")
+    line = str(load_error("tts", str(tmp_path), error))
+    assert line.endswith(f"can't be loaded: ValueError: {tmp_path} is odd.")
+
+
 def test_the_cause_is_looked_through():
     error = OSError("can't load")
     error.__cause__ = ConnectionError("Max retries exceeded")

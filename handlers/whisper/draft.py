@@ -1,0 +1,35 @@
+"""What Whisper remembers of speech that it will hear again with more at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Draft:
+    """What was heard of the same speech when there was less of it. The engine reads it and leaves here what it heard.
+
+    It makes the next time faster, and no different.
+    """
+
+    tokens: tuple[int, ...] = ()
+    """Of the checkpoint's vocabulary."""
+
+    halves: list[Draft] = field(default_factory=list)
+    """Of the two halves, where the speech was too much for one window; else empty."""
+
+    noted: set[str] = field(default_factory=set, compare=False)
+    """What the log has already said of this speech."""
+
+    def begin_with(self, tokens: Sequence[int]) -> None:
+        """What was heard so far, should it be broken off; what stands here already may go on after that."""
+        heard = tuple(tokens)
+        if self.tokens[: len(heard)] != heard:
+            self.tokens = heard
+
+    def divided(self) -> list[Draft]:
+        """Those of the two halves. The first half begins with the words with which the whole began."""
+        if not self.halves:
+            self.halves = [Draft(self.tokens), Draft()]
+        return self.halves
