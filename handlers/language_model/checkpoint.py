@@ -10,7 +10,7 @@ import torch
 
 from utils.models.load_errors import UnusableModel
 from utils.models.progress_bars import hide_loading_bars
-from utils.models.quiet_torchao import quiet_torchao
+from utils.system.quiet_torchao import quiet_torchao
 
 logger = logging.getLogger(__name__)
 

@@ -13,8 +13,8 @@ import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from utils.models.quiet_torchao import quiet_torchao
 from utils.options.parser import OptionError, check_value
+from utils.system.quiet_torchao import quiet_torchao
 
 # What the engines pass themselves, what would break streaming and joining, and what takes objects rather than values.
 NOT_SETTABLE = frozenset({

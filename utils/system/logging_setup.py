@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 
-from utils.models.quiet_torchao import quiet_torchao
+from utils.system.quiet_torchao import quiet_torchao
 
 NOISY = ("urllib3", "filelock", "huggingface_hub", "numba", "matplotlib", "asyncio", "hypothesis", "piper")
 
