@@ -161,7 +161,7 @@ class WhisperEngine:
         def goes_astray(tokens: Sequence[int]) -> bool:
             if window < WINDOW_S:
                 return repeats(tokens) or too_many(tokens, seconds)
-            return falls_into_a_loop(tokens)
+            return falls_into_a_loop(tokens, seconds)
 
         def halt(tokens: Sequence[int]) -> bool:
             """A draft adds several tokens at once: each is looked at as if it had come alone."""

@@ -16,6 +16,9 @@ TOKENS_AT_LEAST = 8  # that may be in however short a sound
 # A loop: people say "no, no, no, no", too, but hardly a dozen times in a row.
 LOOP_TOKENS, LOOP_TIMES = 24, 4
 LOOK_BACK = 48  # tokens in which a loop is looked for while the text grows
+# Who says a sentence again and again needs the time for it, and is done when the sound is. A loop goes on.
+REPEATED_TOKENS_A_SECOND = 5
+LONGEST_MURMUR = 4  # tokens: "yeah", "thank you". A longer phrase that ends with the sound was said so often
 
 
 def repeats(tokens: Sequence[int]) -> bool:
@@ -38,20 +41,27 @@ def in_a_loop(tokens: Sequence[int]) -> bool:
     return len(tokens) >= LOOP_TOKENS and longest_run(tokens, LOOP_TIMES) >= LOOP_TOKENS
 
 
-def falls_into_a_loop(tokens: Sequence[int]) -> bool:
-    """The same of the end of the tokens only, in less time: for text that grows."""
-    return len(tokens) >= LOOP_TOKENS and in_a_loop(tokens[-LOOK_BACK:])
+def falls_into_a_loop(tokens: Sequence[int], seconds: float) -> bool:
+    """The same of the end of the tokens only, in less time: for text that grows. seconds: of the sound. Nobody can have
+    said so much in them."""
+    enough = max(LOOP_TOKENS, REPEATED_TOKENS_A_SECOND * seconds)
+    return len(tokens) >= enough and in_a_loop(tokens[-LOOK_BACK:])
 
 
-def mostly_one_phrase(tokens: Sequence[int]) -> bool:
-    """Whether half of the tokens or more are one phrase that comes three times or more. Counting is no such thing."""
-    return 2 * longest_run(tokens, MANY_TIMES) >= len(tokens)
+def mostly_a_murmur(tokens: Sequence[int]) -> bool:
+    """Whether half of the tokens or more are one short phrase that comes three times or more. Counting is no such
+    thing."""
+    return 2 * longest_run(tokens, MANY_TIMES, LONGEST_MURMUR) >= len(tokens)
 
 
-def longest_run(tokens: Sequence[int], times: int) -> int:
-    """How many tokens in a row are one phrase, said so many times or more; 0 where no phrase is."""
+def longest_run(tokens: Sequence[int], times: int, longest_phrase: int | None = None) -> int:
+    """How many tokens in a row are one phrase, said so many times or more; 0 where no phrase is.
+
+    longest_phrase: the tokens that it may have; None: any number.
+    """
     longest = 0
-    for length in range(1, len(tokens) // times + 1):
+    most = len(tokens) // times
+    for length in range(1, 1 + (most if longest_phrase is None else min(most, longest_phrase))):
         same = 0  # tokens in a row that are those of one phrase earlier
         for before, token in zip(tokens, tokens[length:], strict=False):
             same = same + 1 if before == token else 0

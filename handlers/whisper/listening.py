@@ -21,7 +21,7 @@ from handlers.whisper.checkpoint import RATE
 from handlers.whisper.decoder import Decoded
 from handlers.whisper.draft import Draft
 from handlers.whisper.encoder import stop_unless
-from handlers.whisper.guard import in_a_loop, mostly_one_phrase
+from handlers.whisper.guard import in_a_loop, mostly_a_murmur
 from handlers.whisper.judgement import compresses, confidence, is_speech, least_for
 from utils.audio.samples import FloatAudio
 from utils.system.engine_thread import Live
@@ -100,7 +100,7 @@ class Listener:
         seconds = len(audio) / RATE
         if loops and looks and seconds >= SHORTEST_LOOP_S:
             return self._in_halves(audio, live, demands, draft, notes, looks - 1)
-        if loops and (not decoded.ended or mostly_one_phrase(words)):
+        if loops and (not decoded.ended or mostly_a_murmur(words)):
             notes["loop"] = f"not taken for speech, Whisper only repeats itself: {_quote(text)}"
             return []
         if not decoded.ended and seconds >= SHORTEST_DIVIDED_S:
