@@ -201,6 +201,8 @@ def test_all_of_it_can_be_drawn(server, tmp_path):
         picture.unlink()
         for turn in drawn:
             moments = turn.moments
+            if moments.first_byte is None:  # a stop, which is not answered
+                continue
             assert moments.spoke_from < moments.spoke_until <= moments.first_byte <= moments.heard_until
             assert len(moments.holds) >= turn.metrics.false_interruptions
             assert len(moments.begun_early) == turn.metrics.speculative_attempts
