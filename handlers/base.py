@@ -25,6 +25,7 @@ from utils.conversation.context import Context
 from utils.conversation.messages import Message, ReplyEnd, Shutdown, attempt_of
 from utils.conversation.queue import StageQueue
 from utils.system.engine_thread import EngineThread, Live
+from utils.turns.attempts import State
 
 logger = logging.getLogger(__name__)
 
@@ -120,7 +121,9 @@ class BaseHandler(ABC):
         else:
             if not self.context.turns.doubtful(attempt):
                 self.context.records.observe(ReplyEnd(attempt, failed=True))
-            self.context.turns.fail(attempt)
+            turns = self.context.turns
+            if turns.fail(attempt) and turns.state(attempt) is State.DONE:
+                logger.warning("turn %d ended early: a stage failed", turns.turn_of(attempt))
 
     def _emit(self, message: Message) -> bool:
         self.context.records.observe(message)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from handlers.language_model.engine import LanguageModelEngine
+from handlers.llama_cpp.engine import LlamaCppEngine
 from handlers.piper.handler import PiperEngine
 from handlers.whisper.engine import WhisperEngine
 from s2s_pipeline import main
@@ -26,7 +26,7 @@ def break_once(engine, method, name):
 
 
 break_once(WhisperEngine, "transcribe", "ear")
-break_once(LanguageModelEngine, "stream", "mind")
+break_once(LlamaCppEngine, "stream", "mind")
 break_once(PiperEngine, "stream", "voice")
 
 if __name__ == "__main__":
