@@ -120,7 +120,7 @@ FAULTS = st.one_of(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.lists(FAULTS, max_size=40), st.booleans(), st.sampled_from([0.0, 64.0, 128.0]))
 def test_whatever_breaks_the_next_turn_works(steps, smart, speculative_silence_ms):
     whole = Faulty(smart, speculative_silence_ms)

@@ -154,7 +154,7 @@ STEPS = st.one_of(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.lists(STEPS, max_size=40), st.booleans(), st.sampled_from([0.0, 64.0, 128.0]))
 def test_every_turn_has_one_outcome_and_the_chat_is_what_was_heard(steps, smart, speculative_silence_ms):
     whole = Whole(smart, speculative_silence_ms)

@@ -17,6 +17,8 @@ from utils.conversation.messages import InterimAudio, InterimTranscript, Transcr
 from utils.models.bundled_voice import BundledVoice
 from utils.system.engine_thread import EngineThread, always
 
+pytestmark = pytest.mark.more
+
 RATE = 16_000
 OPTIONS = {
     "model_name": "bundled:whisper-tiny.en", "device": "cpu", "torch_dtype": "float32", "compile_mode": None,
