@@ -88,8 +88,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--questions", type=int, default=8, help="how many to ask")
     parser.add_argument("--tokens", type=int, default=32, help="of an answer, at most")
     asked, server_arguments = parse_with_server(parser, argv)
-    length = ["--lm_gen_max_new_tokens", str(asked.tokens)]
-    workers = {name: _Worker([*server_arguments, *VARIANTS[name], *length]) for name in asked.variants}
+    config, *others = server_arguments
+    model = read_server_options([str(ROOT / config), *others]).lm.lm_model_name  # a backend drops the other's
+    same = ["--lm_model_name", model, "--lm_gen_max_new_tokens", str(asked.tokens)]
+    workers = {name: _Worker([*server_arguments, *VARIANTS[name], *same]) for name in asked.variants}
     answers: dict[str, list[Answer]] = {name: [] for name in workers}
     for question in QUESTIONS[: asked.questions]:
         for name, worker in workers.items():
