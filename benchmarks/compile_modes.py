@@ -51,7 +51,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--modes", nargs="+", choices=MODES, default=MODES[:2], help="others are held to the first")
     asked, server_arguments = parse_with_server(parser, argv)
     let_waiting_threads_sleep()
-    options = read_server_options(server_arguments)
+    config, *others = server_arguments
+    model = read_server_options(server_arguments).lm.lm_model_name
+    options = read_server_options([config, *others, "--lm", "transformers", "--lm_model_name", model])  # what compiles
     voice = BundledVoice()
     spoken = [voice.say(question) for question in ASKED]
     runs = {mode: (transcribe_all(options, mode, spoken), answer_all(options, mode)) for mode in asked.modes}
