@@ -22,7 +22,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # also when it is run as a file
 
 from benchmarks.asking import QUESTIONS
-from benchmarks.command_line import parse_with_server
+from benchmarks.command_line import parse_with_server, with_the_model
 from benchmarks.report import print_json, table
 from utils.audio.samples import FloatAudio
 from utils.models.bundled_voice import BundledVoice
@@ -51,9 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--modes", nargs="+", choices=MODES, default=MODES[:2], help="others are held to the first")
     asked, server_arguments = parse_with_server(parser, argv)
     let_waiting_threads_sleep()
-    config, *others = server_arguments
-    model = read_server_options(server_arguments).lm.lm_model_name
-    options = read_server_options([config, *others, "--lm", "transformers", "--lm_model_name", model])  # what compiles
+    options = read_server_options(with_the_model(server_arguments, "--lm", "transformers"))  # it is what compiles
     voice = BundledVoice()
     spoken = [voice.say(question) for question in ASKED]
     runs = {mode: (transcribe_all(options, mode, spoken), answer_all(options, mode)) for mode in asked.modes}

@@ -1,7 +1,7 @@
 """What each backend of the language model costs and gains, side by side: each in a process of its own, in one run.
 
 python -m benchmarks.lm_speed [--variants bfloat16 llama_cpp …] [--questions 8] [--tokens 32]
-                                 [config.json and options of s2s_pipeline.py]
+                              [config.json and options of s2s_pipeline.py]
 
 All are loaded at first, one after another, and then asked every question in turn, so that a busy machine is busy for
 all of them. The first variant's answers are what the others' are compared with:
@@ -35,7 +35,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # also when it is 
 
 import psutil
 
-from benchmarks.command_line import parse_with_server
+from benchmarks.command_line import parse_with_server, with_the_model
 from benchmarks.latency import QUESTIONS
 from benchmarks.report import print_json, table
 from utils.models.devices import resolve_device
@@ -43,7 +43,6 @@ from utils.options.server import read_server_options
 from utils.options.stages import load_handler, stage_options
 from utils.system.cpu_threads import let_waiting_threads_sleep
 from utils.system.engine_thread import EngineThread, always
-from utils.system.local_server import ROOT
 
 VARIANTS = {
     "float32": ["--lm", "transformers", "--lm_quantize", "none", "--lm_torch_dtype", "float32"],
@@ -88,10 +87,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--questions", type=int, default=8, help="how many to ask")
     parser.add_argument("--tokens", type=int, default=32, help="of an answer, at most")
     asked, server_arguments = parse_with_server(parser, argv)
-    config, *others = server_arguments
-    model = read_server_options([str(ROOT / config), *others]).lm.lm_model_name  # a backend drops the other's
-    same = ["--lm_model_name", model, "--lm_gen_max_new_tokens", str(asked.tokens)]
-    workers = {name: _Worker([*server_arguments, *VARIANTS[name], *same]) for name in asked.variants}
+    length = ["--lm_gen_max_new_tokens", str(asked.tokens)]
+    workers = {name: _Worker(with_the_model(server_arguments, *VARIANTS[name], *length)) for name in asked.variants}
     answers: dict[str, list[Answer]] = {name: [] for name in workers}
     for question in QUESTIONS[: asked.questions]:
         for name, worker in workers.items():
@@ -160,7 +157,7 @@ class _Worker:
 def _serve(arguments: Sequence[str], pipe: Connection) -> None:
     """Load an engine, then answer the questions that come until None does."""
     let_waiting_threads_sleep()
-    options = read_server_options([str(ROOT / arguments[0]), *arguments[1:]])
+    options = read_server_options(arguments)
     values = stage_options(options.lm)
     if "device" in values:
         values["device"] = resolve_device(values["device"] or options.server.device)
@@ -177,7 +174,7 @@ def answer(engine: Any, question: str) -> Answer:
     ahead, _, _, _ = _ask(engine, question, lambda session, chat: engine.prefill(session, chat, always))
     known, text, seconds, cpu_s = _ask(engine, question, lambda s, chat: engine.prefill(s, chat, always, question))
     prompt = len(engine._prompts.whole(engine.new_chat(), question))
-    written = max(1, _written(engine, question, text))
+    written = max(1, _written(engine, text))
     return Answer(text, cold, ahead, known, written / seconds, max(0.0, prompt_cpu_s - cpu_s) / prompt, cpu_s / written)
 
 
@@ -193,7 +190,7 @@ def _ask(engine: Any, question: str, prepare: Callable[[Any, Any], None]) -> tup
     return first_s, text, time.perf_counter() - started, time.process_time() - cpu
 
 
-def _written(engine: Any, question: str, text: str) -> int:
+def _written(engine: Any, text: str) -> int:
     return len(engine._tokenizer(text, add_special_tokens=False)["input_ids"])
 
 

@@ -51,7 +51,9 @@ class Prompts:
         """
         prompt, without = self._fitting(chat, user_text)
         chat.leave_out(user_text, without)
-        return self._cut(prompt)
+        if len(prompt) > self._room:
+            logger.warning("the prompt of %d tokens is longer than the model's context: its start is cut", len(prompt))
+        return prompt[-self._room :]
 
     def new_tokens(self, prompt: Sequence[int]) -> int:
         """How many tokens may follow this prompt."""
@@ -62,8 +64,8 @@ class Prompts:
 
         rereads: how many of the last tokens are left to be read with the prompt.
         """
-        prompts = [self._fitting(chat, text)[0] for text in (PROBES if words is None else [words])]
-        return self._cut(prompts[0])[: common_prefix(*map(self._cut, (prompts[0], prompts[-1]))) - rereads]
+        prompts = [self._fitting(chat, text)[0][-self._room :] for text in (PROBES if words is None else [words])]
+        return prompts[0][: max(0, common_prefix(prompts[0], prompts[-1]) - rereads)]
 
     def _fitting(self, chat: Chat, user_text: str) -> tuple[list[int], int]:
         """The prompt, and how many of the oldest pairs it has no room for."""
@@ -73,12 +75,6 @@ class Prompts:
             without = more
             prompt = self._template.tokens(chat.messages(user_text, without))
         return prompt, without
-
-    def _cut(self, prompt: list[int]) -> list[int]:
-        if len(prompt) <= self._room:
-            return prompt
-        logger.warning("the prompt of %d tokens is longer than the model's context: its start is cut", len(prompt))
-        return prompt[-self._room :]
 
     @property
     def _room(self) -> int:

@@ -55,6 +55,10 @@ class Faulty(Whole):
         self.user.stage._hearing._model = Breakable()
         self.writer = self.world.stage(Writer, None)
         self.breaks = False
+        self.steps |= {
+            "vad breaks": lambda frames: self.hear(FAULT, frames), "stt breaks": self._stt_breaks,
+            "lm breaks": self._lm_breaks,
+        }  # fmt: skip
 
     def transcribe(self, audio, live, over_reply, memo):
         if self.breaks:
@@ -83,16 +87,6 @@ class Faulty(Whole):
         if self.turns.live(transcript.attempt):
             blocks = [(sentence.text, block) for sentence in sentences for block in range(BLOCKS)]
             self.replies[transcript.attempt] = blocks
-
-    def act(self, name: str, value) -> None:
-        steps = {
-            "voice": lambda: self.hear(0.9, value), "silence": lambda: self.hear(0.0, value),
-            "verdict": lambda: self.verdict(value), "stt": lambda: self.transcribe_next(value),
-            "lm": self.answer_next, "send": lambda: [self.send() for _ in range(value)],
-            "answer": lambda: self.begin_to_answer(value), "vad breaks": lambda: self.hear(FAULT, value),
-            "stt breaks": lambda: self._stt_breaks(value), "lm breaks": lambda: self._lm_breaks(value),
-        }  # fmt: skip
-        steps[name]()
 
     def _stt_breaks(self, text: str) -> None:
         self.breaks = True
@@ -125,7 +119,7 @@ FAULTS = st.one_of(
 def test_whatever_breaks_the_next_turn_works(steps, smart, speculative_silence_ms):
     whole = Faulty(smart, speculative_silence_ms)
     for name, value in steps:
-        whole.act(name, value)
+        whole.steps[name](value)
     whole.drain()
     assert not whole.turns.reply_is_held()
     assert whole.turns.live_attempts() == []

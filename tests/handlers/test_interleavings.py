@@ -41,6 +41,11 @@ class Whole:
         self.heard: dict[int, int] = defaultdict(int)  # attempt → blocks
         self.turn_of: dict[int, int] = {}
         self.ends: list = []
+        self.steps = {
+            "voice": lambda frames: self.hear(0.9, frames), "silence": lambda frames: self.hear(0.0, frames),
+            "verdict": self.verdict, "stt": self.transcribe_next, "lm": lambda _: self.answer_next(),
+            "send": lambda times: [self.send() for _ in range(times)], "answer": self.begin_to_answer,
+        }  # fmt: skip
         settle = self.turns._machine._on_end
         self.turns._machine._on_end = lambda ended: (self.ends.append(ended), settle(ended))
 
@@ -159,19 +164,7 @@ STEPS = st.one_of(
 def test_every_turn_has_one_outcome_and_the_chat_is_what_was_heard(steps, smart, speculative_silence_ms):
     whole = Whole(smart, speculative_silence_ms)
     for name, value in steps:
-        if name in ("voice", "silence"):
-            whole.hear(0.9 if name == "voice" else 0.0, value)
-        elif name == "verdict":
-            whole.verdict(value)
-        elif name == "stt":
-            whole.transcribe_next(value)
-        elif name == "lm":
-            whole.answer_next()
-        elif name == "answer":
-            whole.begin_to_answer(value)
-        else:
-            for _ in range(value):
-                whole.send()
+        whole.steps[name](value)
     whole.drain()
     assert whole.turns.live_attempts() == []
     outcomes = [end for end in whole.ends if not end.superseded and end.attempt in whole.texts]

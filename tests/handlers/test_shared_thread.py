@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-
 import numpy as np
 import pytest
 
@@ -108,4 +106,3 @@ def test_only_a_shared_thread_is_one():
     assert not on_shared_thread()
     assert not alone.call(on_shared_thread)
     assert alone.close(DEADLINE_S)
-    assert threading.current_thread() is threading.main_thread()

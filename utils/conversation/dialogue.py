@@ -120,5 +120,6 @@ class Dialogue:
             return Sound.NOTHING
         self._answered = text
         if over is None and math.isfinite(level_db):
-            self._usual_db = level_db + (1 - LEARNING) * ((self._usual_db or level_db) - level_db)
+            usual_db = level_db if self._usual_db is None else self._usual_db
+            self._usual_db = usual_db + LEARNING * (level_db - usual_db)
         return Sound.STOP if sound is Sound.STOP else Sound.WORDS

@@ -6,7 +6,9 @@
         log_level: str = field(default="info", metadata={"help": "…", "choices": ("debug", "info")})
 
 The metadata of a field may have: help, choices, min, max, exclusive_min, exclusive_max, pattern (a regular expression
-for the whole text), pattern_help (what the pattern means, in words) and option (False: the field is no option).
+for the whole text), pattern_help (what the pattern means, in words), refused (a value that existed once → what to use
+instead), implied_by (the option that sets this switch when it is above 0, see `utils/options/server.py`) and option
+(False: the field is no option).
 
 The type of a field is str, int, float or bool, or one of these `| None`. Values come from a JSON file and from the
 command line, which wins. Every error is one line and exit status 2.

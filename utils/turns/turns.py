@@ -184,10 +184,10 @@ class Turns:
         After `longest_s` seconds it goes on, whatever it was held for: a fault. What the user said may still end it.
         """
         with self._changed:
-            if not self._changed.wait_for(lambda: self.state(attempt) is not State.HELD, longest_s):
-                logger.warning("the reply goes on: for %.0f s it was not known what a sound over it was", longest_s)
-                self._change(lambda: self._machine.release(attempt))
-            return self.state(attempt) is State.PLAYING
+            known = self._changed.wait_for(lambda: self.state(attempt) is not State.HELD, longest_s)
+        if not known and self._change(lambda: self._machine.release(attempt)):
+            logger.warning("the reply goes on: for %.0f s it was not known what a sound over it was", longest_s)
+        return self.state(attempt) is State.PLAYING
 
     def wait_while_playing(self, attempt: int, seconds: float) -> bool:
         """Wait so long, or until the attempt is no longer playing. True: it still is."""
