@@ -1,6 +1,6 @@
 """How long the answer takes: spoken questions over TCP in real time, last voiced sample → first audible one.
 
-python -m benchmarks.latency [--turns 20] [--plot out/latency.png] [config.json and options of s2s_pipeline.py]
+python -m benchmarks.latency [--turns 20] [--machine quiet] [--plot out/latency.png] [config.json and options]
 
 Starts two servers as processes of their own (configs/bundled.json unless told otherwise), one with speculation and one
 without (--speculative_silence_ms 0), and asks both the same questions by turns, each in one conversation, as a person
@@ -33,6 +33,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # also when it is run as a file
 
+from benchmarks import machine
 from benchmarks.asking import MODELS, QUESTIONS, Server, Turn, ask
 from benchmarks.command_line import parse_with_server
 from benchmarks.live_client import LiveClient
@@ -55,8 +56,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="How long the answer takes, without and with speculation.")
     parser.add_argument("--turns", type=int, default=20, help="questions to ask each server")
     parser.add_argument("--plot", type=Path, default=Path("out/latency.png"), help="the plot to draw, a PNG")
+    machine.add_option(parser)
     options, server_arguments = parse_with_server(parser, argv)
-    runs = measure(options.turns, server_arguments)
+    with machine.beside(options.machine):
+        runs = measure(options.turns, server_arguments, options.machine)
     unanswered = sum(options.turns - len(turns) for turns in runs.values())
     for mode, turns in runs.items():
         print(f"\nspeculation {mode}:\n{report(turns, options.turns)}")
@@ -68,15 +71,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 1 if unanswered else 0
 
 
-def measure(count: int, server_arguments: Sequence[str]) -> Runs:
-    """Ask both servers so many questions, by turns → the turns that were answered, by mode."""
+def measure(count: int, server_arguments: Sequence[str], terms: str = "quiet") -> Runs:
+    """Ask both servers so many questions, by turns → the turns that were answered, by mode. terms: see `machine`."""
     voice = BundledVoice()
     asked = [QUESTIONS[number % len(QUESTIONS)] for number in range(count)]
     spoken = {question: voice.say(question) for question in asked}
     runs: Runs = {mode: [] for mode in MODES}
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        talks = {mode: _start(stack, [*server_arguments, *extra], folder / mode) for mode, extra in MODES.items()}
+        with machine.on_its_cores(terms):
+            talks = {mode: start(stack, [*server_arguments, *extra], folder / mode) for mode, extra in MODES.items()}
         for number, question in enumerate(asked, 1):
             for mode in list(MODES)[:: 1 if number % 2 else -1]:  # neither always has the machine that is warmer
                 server, client = talks[mode]
@@ -88,7 +92,8 @@ def measure(count: int, server_arguments: Sequence[str]) -> Runs:
     return runs
 
 
-def _start(stack: contextlib.ExitStack, arguments: Sequence[str], metrics_file: Path) -> tuple[Server, LiveClient]:
+def start(stack: contextlib.ExitStack, arguments: Sequence[str], metrics_file: Path) -> tuple[Server, LiveClient]:
+    """A server that is ready, and a client that is connected to it."""
     server = Server(arguments, metrics_file)
     stack.enter_context(server.process)
     server.process.wait_ready()
