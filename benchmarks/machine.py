@@ -1,10 +1,10 @@
 """The terms on which a benchmark's server runs: with the machine to itself, or with less than that.
 
-    quiet        the whole machine
-    busy         beside one busy process, which may use any core
-    one-core     on one core
-    half-core    on one core, which a busy process wants as well
-    crowded      beside four busy processes
+quiet        the whole machine
+busy         beside one busy process, which may use any core
+one-core     on one core
+half-core    on one core, which a busy process wants as well
+crowded      beside four busy processes
 """
 
 from __future__ import annotations

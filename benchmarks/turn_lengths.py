@@ -33,8 +33,8 @@ QUESTIONS = {
         "What should I pack for a weekend at the sea?",
     ),
     "long": (
-        "My sister is going to visit me next weekend, and she wants to learn something new while she stays at the lake, "
-        "so I would like to know what is the best way to learn how to swim?",
+        "My sister is going to visit me next weekend, and she wants to learn something new while she stays at the "
+        "lake, so I would like to know what is the best way to learn how to swim?",
         "Yesterday I went for a long walk in the park with my two little dogs, and both of my children asked me a "
         "question that I could not answer, so can you tell me why leaves turn red in autumn?",
         "We had a few friends over for dinner last night, and one of them told a story with both of his hands in the "

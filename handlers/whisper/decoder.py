@@ -17,6 +17,7 @@ import torch
 from torch.nn.functional import scaled_dot_product_attention
 
 from handlers.whisper.encoder import heads, stop_unless
+from handlers.whisper.guesses import Guesses
 from utils.system.engine_thread import Live
 
 # A pass over many positions rounds otherwise than one over a single position. A draft's token counts as confirmed where
@@ -24,6 +25,8 @@ from utils.system.engine_thread import Live
 CLEAR_LEAD = {torch.float32: 1e-2, torch.float16: 0.1, torch.bfloat16: 0.75}  # of logits
 
 Halt = Callable[[Sequence[int]], bool]
+Read = tuple[list[int], int]
+"""Tokens, and the position of the first of them."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,7 @@ class GreedyDecoder:
     def decode(self, states: torch.Tensor, limit: int, live: Live, draft: Sequence[int], halt: Halt) -> Decoded:
         """What was said in the encoder's states [1, n, width], in up to `limit` tokens.
 
-        draft: a guess at the first of them; it changes nothing but the time. halt: asked at each token whether what
+        draft: a guess at them; it changes nothing but the time. halt: asked at each token whether what
         there is should go no further. Raises CancelledError when `live` turns false.
         """
         prompt = list(self._prompt.tokens)
@@ -94,22 +97,27 @@ class GreedyDecoder:
         run = _Run(self._decoder, states, len(prompt) + limit)
         if self._prompt.languages:
             prompt[1] = self._language(run)
-        search = _Search(self._prompt.end)
+        search, guesses = _Search(self._prompt.end), Guesses(draft)
         stop_unless(live)
-        no_speech = self._begin(run, prompt, list(draft[: limit - 1]), search)
+        no_speech = self._begin(run, prompt, limit, guesses, search)
         with _fewer_threads(states.device):
-            halted = self._go_on(run, len(prompt), limit, live, search, halt)
+            halted = self._go_on(run, len(prompt), limit, live, guesses, search, halt)
         return Decoded(tuple(search.tokens), search.total / search.steps, no_speech, search.ended, halted)
 
-    def _go_on(self, run: _Run, start: int, limit: int, live: Live, search: _Search, halt: Halt) -> bool:
-        """Token by token, to the end. True: `halt` stopped it. Where the scores are no numbers, there is no end."""
+    def _go_on(
+        self, run: _Run, start: int, limit: int, live: Live, guesses: Guesses, search: _Search, halt: Halt
+    ) -> bool:
+        """To the end, token by token but for what is guessed. True: `halt` stopped it. Where the scores are no numbers,
+        there is no end."""
         while not search.ended and len(search.tokens) < limit and not math.isnan(search.total):
             if halt(search.tokens):
                 return True
             stop_unless(live)
-            hidden = run.read(search.tokens[-1:], start + len(search.tokens) - 1)
-            token, logprob, _ = self._best(self._scores(hidden))[0]
-            search.take(token, logprob)
+            guess = guesses.next(search.tokens)[: limit - len(search.tokens) - 1]
+            read, at = [search.tokens[-1], *guess], start + len(search.tokens) - 1
+            hidden = run.read(read, at)
+            reads = [([token], at + place) for place, token in enumerate(read)]
+            guesses.took(self._take(run, self._scores(hidden), reads, guess, search), len(guess))
         return halt(search.tokens)
 
     def _language(self, run: _Run) -> int:
@@ -117,23 +125,36 @@ class GreedyDecoder:
         scores = self._project(run.read(self._prompt.tokens[:1], 0))[0, 0]
         return int(self._languages[scores[self._languages].argmax()])
 
-    def _begin(self, run: _Run, prompt: list[int], draft: list[int], search: _Search) -> float:
-        """Read the prompt and the draft; take what of the draft is right, and the token after that.
+    def _begin(self, run: _Run, prompt: list[int], limit: int, guesses: Guesses, search: _Search) -> float:
+        """Read the prompt and the first guess; take what of it is right, and the token after that.
 
         Returns the probability of <|nospeech|>, which is that of the start token's place.
         """
-        hidden = run.read(prompt + draft, 0)
-        best = self._best(self._scores(hidden[:, len(prompt) - 1 :], first=True))
-        for place, (token, logprob, lead) in enumerate(best):
-            if draft and lead < self._lead:
-                again = run.read(draft[place - 1 : place] or prompt, len(prompt) + place - 1 if place else 0)
-                token, logprob, _ = self._best(self._scores(again[:, -1:], first=not place))[0]
-            search.take(token, logprob)
-            if search.ended or draft[place : place + 1] != [token]:
-                break
+        guess = guesses.next([])[: limit - 1]
+        hidden = run.read(prompt + guess, 0)
+        scores = self._scores(hidden[:, len(prompt) - 1 :], first=True)
+        reads = [(prompt, 0), *(([token], len(prompt) + place) for place, token in enumerate(guess))]
+        guesses.took(self._take(run, scores, reads, guess, search), len(guess))
         if self._prompt.no_speech is None:
             return 0.0
         return float(self._project(hidden[:, 0])[0].float().softmax(-1)[self._prompt.no_speech])
+
+    def _take(
+        self, run: _Run, scores: torch.Tensor, reads: Sequence[Read], guess: Sequence[int], search: _Search
+    ) -> int:
+        """Add to the text the tokens of the guess that are right, and the token after them. Returns how many were.
+
+        scores: [1 + length of the guess, tokens]. reads: what to read again for each row of them.
+        """
+        first = not search.tokens
+        for place, (token, logprob, lead) in enumerate(self._best(scores)):
+            if guess and lead < self._lead:
+                again = self._scores(run.read(*reads[place])[:, -1:], first=first and not place)
+                token, logprob, _ = self._best(again)[0]
+            search.take(token, logprob)
+            if search.ended or list(guess[place : place + 1]) != [token]:
+                return place
+        raise AssertionError("a row more than guesses")
 
     def _scores(self, hidden: torch.Tensor, first: bool = False) -> torch.Tensor:
         """Logits [n, tokens] in float32 after the hidden states [1, n, width]; first: the text begins with them."""
