@@ -83,7 +83,10 @@ def test_a_hub_that_cannot_be_reached_is_one_line(tmp_path):
     errors = [line for line in result.stderr.splitlines() if line.startswith("s2s_pipeline.py: error:")]
     assert result.returncode == 1
     assert len(errors) == 1
-    for part in ("distil-whisper/distil-large-v3", "the hub can't be reached", "refused", "configs/bundled.json"):
+    # The models load beside each other, so any of the three may be the first that fails.
+    defaults = ("distil-whisper/distil-large-v3", "microsoft/Phi-3-mini-4k-instruct", "parler-tts/parler-mini-v1-jenny")
+    assert any(f"_model_name {name} can't be loaded" in errors[0] for name in defaults)
+    for part in ("the hub can't be reached", "refused", "configs/bundled.json"):
         assert part in errors[0]
     assert "Traceback" not in result.stderr
 
