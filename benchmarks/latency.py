@@ -91,8 +91,7 @@ def measure(count: int, server_arguments: Sequence[str]) -> Runs:
 def _start(stack: contextlib.ExitStack, arguments: Sequence[str], metrics_file: Path) -> tuple[Server, LiveClient]:
     server = Server(arguments, metrics_file)
     stack.enter_context(server.process)
-    server.process.wait_ready()
-    return server, stack.enter_context(LiveClient(*server.ports))
+    return server, stack.enter_context(LiveClient(*server.process.wait_ready()))
 
 
 def summarize(turns: Sequence[Turn]) -> dict[str, dict[str, float]]:
