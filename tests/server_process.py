@@ -15,6 +15,7 @@ from utils.system.local_server import LocalServer
 class ServerProcess:
     """A context manager: a server on free ports, ready when entered (unless told otherwise).
 
+    lines, log: what it has written on stdout and stderr; moments: when each of the lines came (monotonic seconds).
     server: further arguments of `LocalServer`. ports, microphone_port, speaker_port, idle: only where it was ready;
     idle is what it held before its first conversation.
     """
@@ -26,6 +27,7 @@ class ServerProcess:
         self._changed = threading.Condition()
         self._wait = wait
         self.lines: list[str] = []
+        self.moments: list[float] = []
         self.log: list[str] = []
         self._server = LocalServer([config, *arguments], self._keep(self.lines), self._keep(self.log), **server)
 
@@ -64,6 +66,19 @@ class ServerProcess:
             done = self._changed.wait_for(lambda: found(lines), timeout)
         assert done, "\n".join([*self.lines, *self.log[-400:]])
 
+    def wait_nth(self, start: str, number: int, after: int = 0) -> tuple[float, str]:
+        """Wait for the line on stdout that is the `number`th to start so, from line number `after` on.
+
+        Returns when it came (monotonic seconds) and the rest of it.
+        """
+
+        def found(lines: list[str]) -> list[int]:
+            return [index for index in range(after, len(lines)) if lines[index].startswith(start)]
+
+        self.wait_for(self.lines, lambda lines: len(found(lines)) >= number)
+        index = found(self.lines)[number - 1]
+        return self.moments[index], self.lines[index][len(start) :].strip()
+
     def wait_line(self, start: str, after: int = 0, timeout: float = DEADLINE_S) -> str:
         """Wait for a line on stdout, from line number `after` on, that starts so; returns the rest of it."""
         self.wait_for(self.lines, lambda lines: any(line.startswith(start) for line in lines[after:]), timeout)
@@ -72,6 +87,8 @@ class ServerProcess:
     def _keep(self, kept: list[str]) -> Callable[[str], None]:
         def keep(line: str) -> None:
             with self._changed:
+                if kept is self.lines:
+                    self.moments.append(time.monotonic())
                 kept.append(line)
                 self._changed.notify_all()
 
