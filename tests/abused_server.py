@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+import signal
 import socket
 import struct
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -41,14 +44,29 @@ class AbusedServer(ServerProcess):
         new = self.log[seen : self._looked_through]
         return [line for line in new if "Traceback" in line or "still busy" in line]
 
-    def ask(self, text: str, audio: np.ndarray) -> None:
-        """A client that speaks faster than people do, is understood and hears the beginning of an answer."""
+    def ask(self, text: str, audio: np.ndarray, late: bool = False) -> None:
+        """A client that speaks faster than people do, is understood and hears the beginning of an answer.
+
+        late: the server finds its connections when all is said, as where other programs have kept it waiting.
+        """
         mark = len(self.lines)
-        with self.connect() as client:
+        with self.held_up() if late else contextlib.nullcontext():
+            client = self.connect()
+            client.microphone.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1_000_000)
             client.microphone.sendall(pcm(audio) + bytes(16_000))
+        with client:
             assert_understood(text, self.wait_line("USER:", mark))
             assert client.wait_bytes(8_192)
         self.wait_until_nobody_talks()
+
+    @contextlib.contextmanager
+    def held_up(self) -> Iterator[None]:
+        """The server's process is stopped meanwhile. The system takes connections for it, and what is sent to it."""
+        self.process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.process.send_signal(signal.SIGCONT)
 
     def wait_until_one_talks(self, mark: int) -> None:
         """A conversation has begun since the log had `mark` lines."""

@@ -38,7 +38,8 @@ def test_a_hundred_clients_that_leave_at_once(watched):
                 microphone.sendall(bytes(1_001))
 
 
-def test_one_port_only_takes_nobody_s_place(watched, say):
+@pytest.mark.parametrize("late", [False, True], ids=["at once", "late"])
+def test_one_port_only_takes_nobody_s_place(watched, say, late):
     mark = len(watched.log)
     with contextlib.closing(quick(watched.microphone_port)):
         with contextlib.closing(quick(watched.speaker_port)):
@@ -49,7 +50,7 @@ def test_one_port_only_takes_nobody_s_place(watched, say):
     with contextlib.closing(quick(watched.microphone_port)) as lonely:
         wait_until(lambda: watched.holds(lonely), "the server to accept it")
         time.sleep(FRESH_S + 0.5)  # from then on the newest of those that wait is the next client's, not the oldest
-        watched.ask(FRANCE, say(FRANCE))
+        watched.ask(FRANCE, say(FRANCE), late)
         lonely.settimeout(15)
         assert lonely.recv(1) == b""
 
