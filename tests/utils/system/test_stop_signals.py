@@ -58,7 +58,9 @@ def test_during_the_end_that_was_asked_for_a_signal_shows_no_traceback(requested
         f"    if {requested}: signal.raise_signal(signal.SIGINT)\n"
         f"assert signal.getsignal(signal.SIGINT) is signal.{after}\n"
     )
-    ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=DEADLINE_S, check=False, preexec_fn=_heed_interrupts)
+    ran = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, timeout=DEADLINE_S, check=False, preexec_fn=_heed_interrupts
+    )
     assert ran.returncode == 0
 
 
