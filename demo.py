@@ -18,7 +18,7 @@ from utils.audio.resampling import resample
 from utils.audio.wire import SAMPLE_BYTES, encode, to_pcm
 from utils.client.devices.wav_files import WavWriter, read_wav
 from utils.models.bundled_voice import BundledVoice
-from utils.system.local_server import ROOT, LocalServer, ServerFailed, free_ports
+from utils.system.local_server import ROOT, LocalServer, ServerFailed
 
 QUESTION = "What is the capital of France?"
 OUT = ROOT / "out"
@@ -54,10 +54,8 @@ def converse(question: Path, reply: Path, seen: list[str]) -> None:
         seen.append(line)
         print(line, flush=True)
 
-    microphone, speaker = (str(port) for port in free_ports(2))
-    ports = ["--recv_port", microphone, "--send_port", speaker]
-    with LocalServer(["configs/bundled.json", *ports], show, lambda line: print(line, file=sys.stderr)) as server:
-        server.wait_ready()
+    with LocalServer(["configs/bundled.json"], show, lambda line: print(line, file=sys.stderr)) as server:
+        microphone, speaker = (str(port) for port in server.wait_ready())
         print(f"asking: {QUESTION}", flush=True)
         client = [sys.executable, str(ROOT / "listen_and_play.py"), "--send_port", microphone, "--recv_port", speaker]
         subprocess.run([*client, "--input", question, "--output", reply], check=True, timeout=CLIENT_TIMEOUT_S)

@@ -9,18 +9,16 @@ import signal
 import subprocess
 import sys
 
-from utils.system.local_server import ROOT, LocalServer, ServerFailed, free_ports
+from utils.system.local_server import ROOT, LocalServer, ServerFailed
 
 
 def main() -> int:
     """Returns the client's exit status, or 1 where the server did not start."""
     config = sys.argv[1] if len(sys.argv) > 1 else "configs/bundled.json"
-    microphone, speaker = (str(port) for port in free_ports(2))
-    arguments = [config, "--recv_port", microphone, "--send_port", speaker]
-    server = LocalServer(arguments, print, print_to_stderr, yields=True)
+    server = LocalServer([config], print, print_to_stderr, yields=True)
     try:
         with server:
-            server.wait_ready()
+            microphone, speaker = (str(port) for port in server.wait_ready())
             command = [sys.executable, str(ROOT / "listen_and_play.py"), "--send_port", microphone]
             client = subprocess.Popen([*command, "--recv_port", speaker])
             return wait_for(client)

@@ -15,7 +15,7 @@ from typing import Any
 from benchmarks.live_client import LiveClient, first_audible, underruns
 from utils.audio.samples import FloatAudio
 from utils.audio.wire import REPLY_RATE
-from utils.system.local_server import LocalServer, free_ports
+from utils.system.local_server import LocalServer
 
 QUESTIONS = (
     "What is the capital of France?",
@@ -101,13 +101,11 @@ class Server:
     """The server's process: its lines and its metrics."""
 
     def __init__(self, arguments: Sequence[str], metrics_file: Path) -> None:
-        self.ports = free_ports(2)
         self._metrics_file = metrics_file
         self._lock = threading.Lock()
         self._users: list[str] = []
-        ports = ["--recv_port", str(self.ports[0]), "--send_port", str(self.ports[1])]
         self.process = LocalServer(
-            [*arguments, *ports, "--metrics_file", str(metrics_file)],
+            [*arguments, "--metrics_file", str(metrics_file)],
             self._keep,
             lambda line: print(line, file=sys.stderr),
         )

@@ -96,8 +96,7 @@ def start(stack: contextlib.ExitStack, arguments: Sequence[str], metrics_file: P
     """A server that is ready, and a client that is connected to it."""
     server = Server(arguments, metrics_file)
     stack.enter_context(server.process)
-    server.process.wait_ready()
-    return server, stack.enter_context(LiveClient(*server.ports))
+    return server, stack.enter_context(LiveClient(*server.process.wait_ready()))
 
 
 def summarize(turns: Sequence[Turn]) -> dict[str, dict[str, float]]:

@@ -37,7 +37,7 @@ from utils.audio.samples import FloatAudio
 from utils.audio.wire import SAMPLE_BYTES
 from utils.client.devices.wav_files import WavWriter
 from utils.models.bundled_voice import BundledVoice
-from utils.system.local_server import ROOT, LocalServer, free_ports
+from utils.system.local_server import ROOT, LocalServer
 
 QUESTIONS = ("What is the capital of France?", "Why is the sky blue?")
 LOOK_S = 0.05  # how often memory is looked at
@@ -97,13 +97,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def server_run(arguments: Sequence[str], spoken: Sequence[FloatAudio]) -> tuple[float, int, int]:
     """(seconds until ready, bytes when ready, the most bytes while it answers all that is `spoken`)."""
-    ports = free_ports(2)
-    options = [*arguments, "--recv_port", str(ports[0]), "--send_port", str(ports[1])]
     started = time.monotonic()
-    with LocalServer(options, lambda line: None, lambda line: print(line, file=sys.stderr)) as server:
-        server.wait_ready()
+    with LocalServer(arguments, lambda line: None, lambda line: print(line, file=sys.stderr)) as server:
+        ports = server.wait_ready()
         ready_s = time.monotonic() - started
-        with MemoryWatch(server.process.pid) as memory, LiveClient(ports[0], ports[1]) as client:
+        with MemoryWatch(server.process.pid) as memory, LiveClient(*ports) as client:
             ready_bytes = memory.now()
             for audio in spoken:
                 began = time.monotonic()

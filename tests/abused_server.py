@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
+import signal
 import socket
 import struct
-import time
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
+import psutil
 
 from tests.process_watch import MIB, ProcessWatch
 from tests.server_process import ServerProcess
@@ -18,49 +22,73 @@ STORY = "Tell me a long story about a dog."
 # Queues hold 32 messages at most: 32 utterances of 28 s for Whisper are 57 MB. The rest is one utterance's and one
 # prompt's working memory, 70 MiB in most tests, and what allocators keep.
 MOST_GROWTH = 320 * MIB  # half a minute of speech that is heard at once takes 200 MiB of it for a while
-ROOM_S = 1.0  # a client that leaves makes room within a second
+BEGUN = re.compile(r": conversation with \S+$")  # and no "refused …: already in conversation with …"
+OVER = re.compile(r": conversation with \S+ over: ")
 
 
 class AbusedServer(ServerProcess):
-    """idle: what it holds when nobody talks; the memory is that after the first questions, which take some for good."""
+    """idle: its memory is that after the first questions, which take some for good."""
 
     def __init__(self, *arguments: str, **options) -> None:
         super().__init__("--log_level", "debug", *arguments, **options)
+        self._looked_through = 0  # lines of the log
 
     def warm_up(self, *spoken: tuple[str, np.ndarray]) -> None:
-        watch = ProcessWatch(self.process.pid)
-        fresh = watch.now()
         for text, audio in spoken:
             self.ask(text, audio)
-        self.idle = replace(fresh, memory=watch.now().memory)
+        self.idle = replace(self.idle, memory=ProcessWatch(self.process.pid).now().memory)
 
-    def ask(self, text: str, audio: np.ndarray) -> None:
-        """A client that speaks faster than people do, is understood and hears the beginning of an answer."""
+    def new_faults(self) -> list[str]:
+        """The lines about what must never happen that the log has got since this was last asked."""
+        seen, self._looked_through = self._looked_through, len(self.log)
+        new = self.log[seen : self._looked_through]
+        return [line for line in new if "Traceback" in line or "still busy" in line]
+
+    def ask(self, text: str, audio: np.ndarray, late: bool = False) -> None:
+        """A client that speaks faster than people do, is understood and hears the beginning of an answer.
+
+        late: the server finds its connections when all is said, as where other programs have kept it waiting.
+        """
         mark = len(self.lines)
-        with self.connect() as client:
+        with self.held_up() if late else contextlib.nullcontext():
+            client = self.connect()
+            client.microphone.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1_000_000)
             client.microphone.sendall(pcm(audio) + bytes(16_000))
+        with client:
             assert_understood(text, self.wait_line("USER:", mark))
             assert client.wait_bytes(8_192)
         self.wait_until_nobody_talks()
 
-    def wait_until_nobody_talks(self, seconds: float = 10.0) -> None:
-        """Each conversation that began is over."""
+    @contextlib.contextmanager
+    def held_up(self) -> Iterator[None]:
+        """The server's process is stopped meanwhile. The system takes connections for it, and what is sent to it."""
+        self.process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.process.send_signal(signal.SIGCONT)
 
-        def over(log: list[str]) -> bool:
-            begun = sum("conversation with" in line and "over:" not in line and "refused" not in line for line in log)
-            return begun == sum("conversation with" in line and "over:" in line for line in log)
+    def wait_until_one_talks(self, mark: int) -> None:
+        """A conversation has begun since the log had `mark` lines."""
+        self.wait_for(self.log, lambda log: any(map(BEGUN.search, log[mark:])))
 
-        self.wait_for(self.log, over, seconds)
+    def holds(self, connection: socket.socket) -> bool:
+        """Whether the server has accepted this connection and not closed it yet."""
+        held = psutil.Process(self.process.pid).net_connections("tcp")
+        return any(other.raddr and other.raddr.port == connection.getsockname()[1] for other in held)
 
-    def assert_makes_room(self, left: float) -> None:
-        """Within a second of `left` (monotonic seconds) the next client has begun a conversation."""
+    def wait_until_nobody_talks(self) -> None:
+        """Each conversation that began is over. One that the server has yet to begin does not count."""
+        self.wait_for(self.log, lambda log: len(list(filter(BEGUN.search, log))) == len(list(filter(OVER.search, log))))
+
+    def assert_has_room(self) -> None:
+        """Whoever connects now begins a conversation, although the last client has left just before.
+
+        The client tries once: where the server has yet to notice that the last one has left, it is refused.
+        """
         mark = len(self.log)
         with self.connect():
-            self.wait_for(
-                self.log,
-                lambda log: any("conversation with" in line and "over:" not in line for line in log[mark:]),
-                left + ROOM_S - time.monotonic(),
-            )
+            self.wait_until_one_talks(mark)
         self.wait_until_nobody_talks()
 
 

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.abused_server import FRANCE, MOST_GROWTH, STORY, AbusedServer
-from tests.process_watch import MIB, PeakWatch, ProcessWatch
-from tests.waiting import wait_until
+from tests.process_watch import MIB, PeakWatch
 from utils.models.bundled_voice import BundledVoice
 from utils.system.cpu_threads import let_waiting_threads_sleep
 from utils.system.privacy import report_nothing
@@ -62,10 +61,8 @@ def watched(abused, say):
     with PeakWatch(abused.process.pid) as peak:
         yield abused
         abused.ask(FRANCE, say(FRANCE))
-    watch = ProcessWatch(abused.process.pid)
-    wait_until(lambda: watch.now().threads <= abused.idle.threads, "the conversation's threads to end")
-    wait_until(lambda: watch.now().files <= abused.idle.files, "the conversation's sockets to be closed")
+    abused.wait_until_idle()
     print(f"memory: {peak.before.memory / MIB:.0f}, at most {peak.most.memory / MIB:.0f} MiB")
     assert peak.most.memory - abused.idle.memory < MOST_GROWTH
-    assert not any("Traceback" in line or "still busy" in line for line in abused.log)
+    assert not abused.new_faults()
     assert abused.process.poll() is None

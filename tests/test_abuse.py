@@ -42,7 +42,7 @@ def test_half_a_sample_is_no_harm(watched):
     with watched.connect() as client:
         client.microphone.sendall(b"\x01")
         client.end_input()
-        assert client.wait_end(10)
+        assert client.wait_end()
         assert client.byte_count == 0
 
 
@@ -66,6 +66,7 @@ def test_half_a_minute_of_speech_at_once_is_heard_and_answered(watched, say):
     assert sum(words(line).count("capital of france") for line in users) >= times - 1
 
 
+@pytest.mark.timeout(600)  # two minutes of work, where nothing else runs
 @pytest.mark.parametrize("what", ["silence", "noise", "speech"])
 def test_twenty_megabytes_at_once_are_taken_as_they_can_be(watched, say, what):
     """The socket keeps the writer waiting. Afterwards it is listened to as before; its leaving ends what is left."""
@@ -80,8 +81,7 @@ def test_twenty_megabytes_at_once_are_taken_as_they_can_be(watched, say, what):
         if what != "speech":
             client.microphone.sendall(bytes(32_000) + pcm(say(FRANCE)) + bytes(32_000))
             assert_understood(FRANCE, watched.wait_line("USER:", mark, 60))
-        left = time.monotonic()
-    watched.assert_makes_room(left)
+    watched.assert_has_room()
 
 
 def test_a_flood_that_has_left_before_it_was_looked_at_is_nobody_else_s(watched, say):

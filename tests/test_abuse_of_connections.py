@@ -10,7 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.abused_server import FRANCE, ROOM_S, STORY, end_with_a_reset, pcm, quick, reset
+from tests.abused_server import FRANCE, STORY, end_with_a_reset, pcm, quick, reset
+from tests.waiting import wait_until
 from utils.server.pairing import FRESH_S
 
 
@@ -37,16 +38,19 @@ def test_a_hundred_clients_that_leave_at_once(watched):
                 microphone.sendall(bytes(1_001))
 
 
-def test_one_port_only_takes_nobody_s_place(watched, say):
+@pytest.mark.parametrize("late", [False, True], ids=["at once", "late"])
+def test_one_port_only_takes_nobody_s_place(watched, say, late):
+    mark = len(watched.log)
     with contextlib.closing(quick(watched.microphone_port)):
-        with contextlib.closing(quick(watched.speaker_port)) as paired:  # these two are a conversation
-            paired.settimeout(5)
+        with contextlib.closing(quick(watched.speaker_port)):
+            watched.wait_until_one_talks(mark)
         watched.wait_until_nobody_talks()
     with contextlib.closing(quick(watched.speaker_port)) as alone:
         assert alone.recv(1) == b""
     with contextlib.closing(quick(watched.microphone_port)) as lonely:
-        time.sleep(FRESH_S + 1.5)  # from then on the newest of those that wait is the next client's, not the oldest
-        watched.ask(FRANCE, say(FRANCE))
+        wait_until(lambda: watched.holds(lonely), "the server to accept it")
+        time.sleep(FRESH_S + 0.5)  # from then on the newest of those that wait is the next client's, not the oldest
+        watched.ask(FRANCE, say(FRANCE), late)
         lonely.settimeout(15)
         assert lonely.recv(1) == b""
 
@@ -62,7 +66,7 @@ def test_a_client_that_never_reads_costs_no_memory(watched, say):
         watched.wait_line("ASSISTANT:", mark)
         microphone.settimeout(30)
         microphone.sendall(bytes(32_000 * 5))  # it goes on talking meanwhile, and is still listened to
-    watched.assert_makes_room(time.monotonic())
+    watched.assert_has_room()
 
 
 def test_a_client_that_reads_a_byte_at_a_time_hears_it_all(watched, say):
@@ -95,7 +99,7 @@ def test_a_reset_ends_a_conversation(watched, say, moment):
     end_with_a_reset(client.speaker)
     end_with_a_reset(client.microphone)
     client.leave()
-    watched.assert_makes_room(time.monotonic())
+    watched.assert_has_room()
 
 
 def test_a_reset_of_the_microphone_alone_ends_the_input(watched, say):
@@ -109,9 +113,8 @@ def test_a_reset_of_the_microphone_alone_ends_the_input(watched, say):
 def test_the_end_of_the_second_connection_s_input_ends_the_conversation(watched):
     with watched.connect() as client:
         client.speaker.shutdown(socket.SHUT_WR)
-        ended = time.monotonic()
-        assert client.wait_end(5)
-        watched.assert_makes_room(ended)
+        assert client.wait_end()
+        watched.assert_has_room()
 
 
 def test_a_flood_of_connections_does_not_disturb_a_reply(watched, say):
@@ -121,10 +124,8 @@ def test_a_flood_of_connections_does_not_disturb_a_reply(watched, say):
         assert client.wait_bytes(4_096, 60)
         for _ in range(100):
             for port in (watched.microphone_port, watched.speaker_port):
-                began = time.monotonic()
                 with contextlib.closing(quick(port)) as refused, contextlib.suppress(ConnectionResetError):
-                    assert refused.recv(1) == b""
-                assert time.monotonic() - began < ROOM_S
+                    assert refused.recv(1) == b""  # in the middle of the other's conversation, which goes on
         client.end_input()
         assert client.wait_end(90)
         seconds = float(re.search(r"reply ([\d.]+) s$", watched.wait_line("LATENCY:", mark))[1])

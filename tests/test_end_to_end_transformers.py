@@ -40,6 +40,7 @@ def test_the_next_turn_reads_only_what_is_new(server, say):
             assert server.wait_line("ASSISTANT:", mark)
             assert server.wait_line("LATENCY:", mark)
         read = [line for line in server.log[log_mark:] if "of them cached" in line]
+        assert read
         assert all(int(words(line.rpartition(",")[2]).split()[0]) > 40 for line in read), read
 
 

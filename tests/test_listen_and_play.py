@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 import signal
-import threading
-import time
 import wave
 from pathlib import Path
 
@@ -15,9 +13,9 @@ import pytest
 from listen_and_play import underscored
 from tests.client_process import CLOCKED, POISON, Client
 from tests.fake_server import FakeServer
+from tests.waiting import DEADLINE_S, wait_until
 
 ROOT = Path(__file__).resolve().parent.parent
-END_S = 5.0  # a client that was asked to end does so within a second; the rest is a busy machine's
 QUESTION = np.arange(-2_400, 2_400, dtype="<i2")  # 0.3 s
 REPLY = bytes(index % 251 for index in range(30_000))
 
@@ -38,10 +36,7 @@ def read_wav(path: Path) -> tuple[bytes, tuple[int, int, int]]:
 
 def wait_for_frames(path: Path, count: int) -> None:
     """Until the file holds so many bytes of audio."""
-    end = time.monotonic() + 30
-    while not path.exists() or path.stat().st_size < 44 + count:
-        assert time.monotonic() < end
-        threading.Event().wait(0.01)
+    wait_until(lambda: path.exists() and path.stat().st_size >= 44 + count, f"{count} bytes of audio in {path}")
 
 
 @pytest.fixture
@@ -132,7 +127,7 @@ def test_a_stop_in_the_middle_leaves_a_whole_file(tmp_path, server, number):
         side.reply(REPLY)
         wait_for_frames(tmp_path / "reply.wav", len(REPLY))
         client.interrupt(number)
-        assert client.end(END_S) == (0, "reply.wav: 0.34 s of reply (stopped)\n", "")
+        assert client.end(DEADLINE_S) == (0, "reply.wav: 0.34 s of reply (stopped)\n", "")
         assert side.client_has_left()
     assert read_wav(tmp_path / "reply.wav")[0] == REPLY
 
@@ -144,7 +139,7 @@ def test_a_kill_in_the_middle_leaves_a_whole_file(tmp_path, server):
         side.reply(REPLY)
         wait_for_frames(tmp_path / "reply.wav", len(REPLY))
         client.interrupt(signal.SIGKILL)
-        client.end(END_S)
+        client.end(DEADLINE_S)
     data, _ = read_wav(tmp_path / "reply.wav")
     assert data
     assert REPLY.startswith(data)  # the last write's header may not have come
@@ -155,7 +150,7 @@ def test_a_stop_while_the_server_is_not_there(tmp_path, number):
     with FakeServer(listening=False) as server, Client(tmp_path, *server.options, sounddevice=CLOCKED) as client:
         client.wait_for("is not there, trying again in 2 s")
         client.interrupt(number)
-        status, output, errors = client.end(END_S)
+        status, output, errors = client.end(DEADLINE_S)
     assert (status, output) == (0, "")
     assert errors.splitlines()[:3] == [
         "microphone: Fake headset",
@@ -171,7 +166,7 @@ def test_a_stop_in_a_file_s_wait_for_the_server(tmp_path, question):
     with FakeServer(listening=False) as server, Client(tmp_path, *server.options, *options) as client:
         wait_for_frames(tmp_path / "reply.wav", 0)
         client.interrupt()
-        assert client.end(END_S) == (0, "", "")
+        assert client.end(DEADLINE_S) == (0, "", "")
 
 
 def test_with_a_sound_card_it_talks_reconnects_and_ends(tmp_path):
@@ -187,7 +182,7 @@ def test_with_a_sound_card_it_talks_reconnects_and_ends(tmp_path):
         second.reply(bytes(88_200 * 60))  # a server that doesn't pace: a minute at once
         client.wait_for("speaking")
         client.interrupt()
-        status, output, errors = client.end(END_S)
+        status, output, errors = client.end(DEADLINE_S)
         assert second.client_has_left()
     assert (status, output) == (0, "")
     assert "Traceback" not in errors
@@ -207,7 +202,7 @@ def test_without_the_echo_canceller_it_says_so_once_and_goes_on(tmp_path, server
         side.reply(bytes(88_200 * 60))
         client.wait_for("speaking")
         client.interrupt()
-        status, _, errors = client.end(END_S)
+        status, _, errors = client.end(DEADLINE_S)
     assert status == 0
     assert errors.splitlines()[2] == MUTED
     assert errors.count("livekit") == 1
@@ -234,7 +229,7 @@ def test_the_echo_canceller_is_not_loaded_for_headphones(tmp_path, server):
         client.wait_for("speaking")
         assert side.read(2 * 16_000 * 2) == bytes(2 * 16_000 * 2)  # it goes on sending while it plays
         client.interrupt()
-        assert client.end(END_S)[0] == 0
+        assert client.end(DEADLINE_S)[0] == 0
 
 
 def test_a_question_from_a_file_and_its_answer_aloud(tmp_path, question, server):

@@ -11,48 +11,73 @@ import sys
 import pytest
 
 from tests.client_process import ignore_interrupts
+from tests.raw_client import RawClient
 from tests.server_process import ServerProcess
-from utils.system.local_server import ROOT, free_ports
+from utils.system.local_server import ANY_PORTS, ROOT
 
 STORY = "Tell me a long story about a dog."
 END_S = 5.0
+OPTIONS = ["--log_level", "debug", "--metrics_port", "0"]
 
 
-def assert_left_nothing(server: ServerProcess, seconds: float) -> None:
-    assert seconds < END_S
+def ports_of(server: ServerProcess) -> list[int]:
+    """Those on which it listens: microphone, speaker, metrics; none while it loads."""
+    metrics = [line.rpartition(":")[2].partition("/")[0] for line in server.log if "metrics on http://" in line]
+    return [*server.ports, *map(int, metrics)]
+
+
+def assert_left_nothing(server: ServerProcess) -> None:
     assert not any("Traceback" in line for line in server.log)
-    for port in (server.microphone_port, server.speaker_port):
+    for port in ports_of(server):
         socket.create_server(("127.0.0.1", port)).close()  # free again at once
     with pytest.raises(ProcessLookupError):
         os.killpg(server.process.pid, 0)  # it began a group of its own, of which nobody is left
 
 
+def come_to(moment: str, server: ServerProcess, say) -> RawClient | None:
+    """Wait until the server is there. Returns the client, unless there is none."""
+    if moment == "loading":
+        server.wait_for(server.log, lambda log: any("VAD ready" in line for line in log))
+        return None
+    if moment == "idle":
+        return None
+    client = server.connect()
+    client.say(say(STORY))
+    if moment == "thinking":
+        client.silence(0.3)
+        server.wait_for(server.log, lambda log: any("end of turn" in line for line in log))
+    elif moment in ("speaking", "client gone"):
+        client.silence(0.3)
+        assert client.wait_bytes(4_096, 60)
+    return client
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("moment", ["loading", "idle", "listening", "thinking", "speaking", "client gone"])
 def test_a_signal_ends_it_in_good_order(say, number, moment):
-    (metrics_port,) = free_ports(1)
-    options = ["--log_level", "debug", "--metrics_port", str(metrics_port)]
-    with ServerProcess(*options, wait=moment != "loading") as server:
-        if moment == "loading":
-            server.wait_for(server.log, lambda log: any("VAD ready" in line for line in log))
-        elif moment != "idle":
-            client = server.connect()
-            client.say(say(STORY))
-        if moment == "thinking":
-            client.silence(0.3)
-            server.wait_for(server.log, lambda log: any("end of turn" in line for line in log))
-        elif moment in ("speaking", "client gone"):
-            client.silence(0.3)
-            assert client.wait_bytes(4_096, 60)
+    with ServerProcess(*OPTIONS, wait=moment != "loading") as server:
+        client = come_to(moment, server, say)
         if moment == "client gone":
             client.leave()
-        status, seconds = server.stop(number)
+        status, _ = server.stop(number)
         if moment in ("listening", "thinking", "speaking"):
-            assert client.wait_end(5)
+            assert client.wait_end()
             client.leave()
         assert status == 0
-        assert_left_nothing(server, seconds)
-        socket.create_server(("127.0.0.1", metrics_port)).close()
+        assert moment == "loading" or len(ports_of(server)) == 3
+        assert_left_nothing(server)
+
+
+@pytest.mark.alone
+@pytest.mark.parametrize("moment", ["loading", "thinking", "speaking"])
+def test_the_end_takes_five_seconds_at_most(say, moment):
+    with ServerProcess(*OPTIONS, wait=moment != "loading") as server:
+        client = come_to(moment, server, say)
+        status, seconds = server.stop(signal.SIGINT)
+        if client is not None:
+            client.leave()
+    assert status == 0
+    assert seconds < END_S
 
 
 @pytest.mark.parametrize(
@@ -65,14 +90,14 @@ def test_the_second_signal_ends_it_at_once(moment, first):
         server.process.send_signal(first)
         if moment == "ending":
             server.wait_for(server.log, lambda log: any("stopped" in line for line in log))
-        status, seconds = server.stop(signal.SIGINT)
+        status, _ = server.stop(signal.SIGINT)
         assert status in (0, 128 + first, 128 + signal.SIGINT, -signal.SIGINT)  # 0: the first was quicker
-        assert_left_nothing(server, seconds)
+        assert_left_nothing(server)
 
 
 @pytest.mark.alone
 def test_a_background_job_whose_shell_ignores_ctrl_c_hears_it_all_the_same():
-    command = ["s2s_pipeline.py", "configs/bundled.json", "--recv_port", "0", "--send_port", "0"]
+    command = ["s2s_pipeline.py", "configs/bundled.json", *ANY_PORTS]
     process = subprocess.Popen(
         [sys.executable, "-u", *command], cwd=ROOT, stderr=subprocess.PIPE, text=True, preexec_fn=ignore_interrupts
     )

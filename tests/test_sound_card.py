@@ -15,9 +15,9 @@ from tests.fake_server import FakeServer
 from tests.server_process import ServerProcess
 from tests.sound_card import SoundCard
 from tests.spoken import QUESTIONS, assert_understood, words
+from tests.waiting import DEADLINE_S
 from utils.system.engine_thread import EngineThread
 
-END_S = 5.0  # a client that was asked to end does so within a second or two; the rest is a busy machine's
 REPLY_S = 60.0  # the longest reply, and what a busy machine needs for it
 VOICED_S = 0.3  # a reply with less speech in it is none
 GONE = "has gone; trying again until it is back"
@@ -82,7 +82,7 @@ def test_questions_are_heard_and_answers_are_played(tmp_path, server, say, trans
             assert voiced_seconds(played) > VOICED_S
             assert jiwer.cer(words(answer), words(transcribe(played))) <= 0.2
         client.interrupt()
-        status, output, errors = client.end(END_S)
+        status, output, errors = client.end(DEADLINE_S)
     assert (status, output) == (0, "")
     begin = ["microphone: default", "speaker: default", f"connected to localhost:{server.microphone_port}"]
     assert errors.splitlines()[:3] == begin
@@ -105,7 +105,7 @@ def test_devices_are_listed(tmp_path, card):
 def test_no_device_at_the_start_is_an_error(tmp_path, card):
     card.vanish()
     with FakeServer() as server, start(tmp_path, card, server) as client:
-        status, output, errors = client.end(END_S)
+        status, output, errors = client.end(DEADLINE_S)
     assert (status, output) == (1, "")
     assert errors == "listen_and_play.py: error: there is no speaker: --list_devices shows what is there\n"
 
@@ -127,7 +127,7 @@ def test_a_device_that_disappears_is_waited_for(tmp_path, server, say, card, mom
         ask(card, server, client, question, say(question))
         assert voiced_seconds(recording.audio()) > VOICED_S
         client.interrupt()
-        status, _, errors = client.end(END_S)
+        status, _, errors = client.end(DEADLINE_S)
     assert status == 0
     assert errors.count("gone") == 1
     assert errors.splitlines()[lost:][:2] == ["microphone: default", "speaker: default"]
@@ -152,7 +152,7 @@ def test_a_stop_always_ends_it(tmp_path, card, number, moment):
         elif moment == "device hangs":
             card.hang()
         client.interrupt(number)
-        status, output, errors = client.end(END_S)
+        status, output, errors = client.end(DEADLINE_S)
     assert (status, output) == (0, "")
     assert "Traceback" not in errors
     assert "ALSA" not in errors
@@ -170,4 +170,4 @@ def test_a_device_that_hangs_is_waited_for(tmp_path, card):
         server.accept()
         client.wait_for("listening", lost)
         client.interrupt()
-        assert client.end(END_S)[0] == 0
+        assert client.end(DEADLINE_S)[0] == 0

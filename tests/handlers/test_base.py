@@ -10,6 +10,7 @@ import pytest
 
 from handlers.base import BaseHandler
 from tests.fakes import RunningStage, Surroundings
+from tests.waiting import DEADLINE_S
 from utils.conversation.messages import InputEnded, ReplyEnd, Sentence, Transcript
 from utils.turns.turns import State
 
@@ -101,7 +102,7 @@ def test_a_last_stage_that_fails_finishes_the_attempt(world):
     world.turns.subscribe(lambda: world.turns.live(attempt) or ended.set())
     with RunningStage(world, Speller, {}, last=True) as stage:
         stage.inbox.put(Transcript(attempt, 1, "!"))
-        assert ended.wait(5)
+        assert ended.wait(DEADLINE_S)
     assert world.turns.state(attempt) is State.DONE
 
 

@@ -16,6 +16,7 @@ C = TypeVar("C")
 PATIENCE_S = 10.0  # a client opens its second connection right after the first
 FRESH_S = 1.0
 MOST_WAITING = 16
+FRESH_AND_SURE = (False, False, 0)  # the best rank: very doubtful, old, how doubtful
 
 
 @dataclass(frozen=True)
@@ -49,18 +50,21 @@ class Pairing(Generic[C]):
         the first port first also opens the second port first. So the oldest of the fresh connections is chosen. If none
         is fresh, it is the newest one: older ones are from clients that opened one port only.
 
-        doubt: says how likely it is that the client of a first half has gone; 0 is not likely. The connection with the
-        least doubt is chosen. If all are doubtful, it is the newest of them.
+        doubt: says how likely it is that the client of a first half has gone: 0 not likely, 1 perhaps, 2 very likely.
+        Those of 2 come last. Of the others a fresh one comes before one that is not, and then the less doubtful one
+        first: a busy server finds that a new client has sent much already, which is why it doubts. Of several that are
+        equally doubtful the newest is chosen.
         """
-        candidates = [
-            (doubt(waiting.connection), waiting) for waiting in self._waiting if waiting.host == same_host(host)
-        ]
-        if not candidates:
+        now = self._clock()
+        ranks: dict[tuple[bool, bool, int], list[_Waiting[C]]] = {}
+        for waiting in self._waiting:
+            if waiting.host == same_host(host):
+                doubts = doubt(waiting.connection)
+                ranks.setdefault((doubts > 1, now - waiting.since > FRESH_S, doubts), []).append(waiting)
+        if not ranks:
             return None
-        least, now = min(doubts for doubts, _ in candidates), self._clock()
-        likely = [waiting for doubts, waiting in candidates if doubts == least]
-        fresh = [waiting for waiting in likely if not least and now - waiting.since <= FRESH_S]
-        chosen = fresh[0] if fresh else likely[-1]
+        best = min(ranks)
+        chosen = ranks[best][0 if best == FRESH_AND_SURE else -1]
         self._waiting.remove(chosen)
         return chosen.connection
 

@@ -121,11 +121,13 @@ class Server:
     def _accept_speaker(self, listening: socket.socket) -> None:
         while (accepted := self._accept(listening)) is not None:
             connection, host = accepted
+            self._accept_waiting_microphones()
+            # Only now: the line above may end a conversation, and take a while. A client that left meanwhile must not
+            # be given the first half of the next one, which may be among those just accepted.
             if _has_closed(connection):
                 logger.debug("dropped %s: it opened the second port and closed it again", host)
                 connection.close()
                 continue
-            self._accept_waiting_microphones()
             self._drop_closed_microphones()
             microphone = self._pairing.second(host, _doubt)
             if microphone is None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -14,7 +14,8 @@ from types import TracebackType
 from typing import IO
 
 ROOT = Path(__file__).resolve().parents[2]
-READY = "ready after"
+ANY_PORTS = ("--recv_port", "0", "--send_port", "0")  # a port that is chosen beforehand may be taken meanwhile
+READY = re.compile(r"ready after .*: microphone on \S+:(\d+), speaker on \S+:(\d+)$")
 NICENESS = 10  # a tenth of the processor, if other programs of this user want it too
 
 
@@ -22,21 +23,12 @@ class ServerFailed(RuntimeError):
     """The server ended before it was ready. Its output has been shown."""
 
 
-def free_ports(count: int) -> list[int]:
-    """Some ports of the loopback interface that nobody uses now."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [int(listening.getsockname()[1]) for listening in sockets]
-    for listening in sockets:
-        listening.close()
-    return ports
-
-
 class LocalServer:
-    """A server, as a context manager.
+    """A server, as a context manager. It listens on two free ports that the system chooses.
 
-    arguments: the command line of s2s_pipeline.py. on_stdout, on_stderr: take each line of output. program: the script
-    to run; tests may run another one. yields: whether other programs go first, if the system can do that. A client on
-    the same machine needs it, since its sound breaks off when it has to wait.
+    arguments: the command line of s2s_pipeline.py, without the ports. on_stdout, on_stderr: take each line of output.
+    program: the script to run; tests may run another one. yields: whether other programs go first, if the system can do
+    that. A client on the same machine needs it, since its sound breaks off when it has to wait.
     """
 
     def __init__(
@@ -49,7 +41,8 @@ class LocalServer:
     ) -> None:
         self._program = program
         self._yields = yields
-        self._arguments = list(arguments)
+        self._arguments = [*arguments, *ANY_PORTS]
+        self._ports: tuple[int, int] | None = None
         self._sinks = on_stdout, on_stderr
         self._ready = threading.Event()
 
@@ -74,11 +67,16 @@ class LocalServer:
     ) -> None:
         self.stop()
 
-    def wait_ready(self) -> None:
-        """Wait until the server is ready. Raises ServerFailed if it ends instead."""
+    def wait_ready(self) -> tuple[int, int]:
+        """Wait until the server is ready. Returns the ports of the microphone and of the speaker.
+
+        Raises ServerFailed if it ends instead.
+        """
         while not self._ready.wait(0.1):
             if self.process.poll() is not None and not self._ready.is_set():
                 raise ServerFailed(f"the server ended with exit status {self.process.returncode}")
+        assert self._ports is not None
+        return self._ports
 
     def stop(self, number: int = signal.SIGINT, timeout: float = 10.0) -> int:
         """Send Ctrl-C and wait. Kill the server after `timeout` seconds. Returns its exit status."""
@@ -96,6 +94,7 @@ class LocalServer:
     def _read(self, stream: IO[str], sink: Callable[[str], None]) -> None:
         with stream:
             for line in stream:
-                if READY in line:
+                if found := READY.search(line.rstrip()):
+                    self._ports = int(found[1]), int(found[2])
                     self._ready.set()
                 sink(line.rstrip("\n"))

@@ -13,6 +13,7 @@ import pytest
 from handlers.base import BaseHandler
 from tests.fakes import FakeClock
 from tests.fakes_transport import FakeTransport
+from tests.waiting import DEADLINE_S
 from utils.conversation import conversation as conversation_module
 from utils.conversation.conversation import QUEUE_CAPACITY, Conversation, LoadedStage
 from utils.conversation.messages import ConversationStarted, InputEnded, ReplyEnd, Transcript, Utterance
@@ -74,7 +75,8 @@ class World:
 
 
 @pytest.fixture
-def make():
+def make(monkeypatch):
+    monkeypatch.setattr(conversation_module, "JOIN_S", DEADLINE_S)  # a busy machine's threads end late
     worlds: list[World] = []
 
     def build(**options) -> World:
@@ -96,16 +98,16 @@ def turn(context):
 def test_messages_go_from_the_first_stage_to_the_last_in_order(make):
     world = make(begin=turn)
     world.conversation.start()
-    assert world.arrived.acquire(timeout=5)
-    assert world.arrived.acquire(timeout=5)
+    assert world.arrived.acquire(timeout=DEADLINE_S)
+    assert world.arrived.acquire(timeout=DEADLINE_S)
     assert [type(message) for message in world.got] == [Utterance, Transcript]
 
 
 def test_the_end_wakes_every_stage_and_shows_what_was_never_answered(make):
     world = make(begin=turn)
     world.conversation.start()
-    assert world.arrived.acquire(timeout=5)
-    assert world.arrived.acquire(timeout=5)
+    assert world.arrived.acquire(timeout=DEADLINE_S)
+    assert world.arrived.acquire(timeout=DEADLINE_S)
     assert world.conversation.close()
     assert world.got[-1] == "cleaned up"
     assert world.output.getvalue().splitlines()[0] == "USER: Is it open?"
@@ -124,7 +126,7 @@ def test_words_that_were_to_be_continued_are_shown_at_the_end(make):
 
     world = make(begin=begin)
     world.conversation.start()
-    assert interrupted.wait(5)
+    assert interrupted.wait(DEADLINE_S)
     assert world.output.getvalue() == ""
     assert world.conversation.close()
     assert world.output.getvalue() == "USER: Is it open?\n"
@@ -136,7 +138,7 @@ def test_a_blocked_stage_is_woken_by_the_end(make):
 
     def block(message):
         stuck.set()
-        release.wait(10)
+        release.wait(DEADLINE_S)
 
     def flood(context):
         attempt = next(turn(context)).attempt
@@ -145,9 +147,9 @@ def test_a_blocked_stage_is_woken_by_the_end(make):
 
     world = make(begin=flood, on_message=block)
     world.conversation.start()
-    assert stuck.wait(5)
+    assert stuck.wait(DEADLINE_S)
     source = next(thread for thread in threading.enumerate() if thread.name == "source")
-    threading.Thread(target=lambda: (source.join(5), release.set())).start()
+    threading.Thread(target=lambda: (source.join(DEADLINE_S), release.set())).start()
     assert world.conversation.close()
     assert release.is_set()
     assert world.got[1:] == ["cleaned up"]
@@ -156,14 +158,14 @@ def test_a_blocked_stage_is_woken_by_the_end(make):
 def test_a_thread_that_does_not_end_is_named(make, monkeypatch, caplog):
     monkeypatch.setattr(conversation_module, "JOIN_S", 0.0)
     release = threading.Event()
-    world = make(begin=turn, on_message=lambda message: release.wait(10))
+    world = make(begin=turn, on_message=lambda message: release.wait(DEADLINE_S))
     world.conversation.start()
-    assert world.arrived.acquire(timeout=5)
+    assert world.arrived.acquire(timeout=DEADLINE_S)
     sink = next(thread for thread in threading.enumerate() if thread.name == "sink")
     assert not world.conversation.close()
     assert "still busy after the conversation ended" in caplog.text
     release.set()
-    sink.join(5)
+    sink.join(DEADLINE_S)
 
 
 def test_hanging_up_is_told_once_by_however_many_threads(make, caplog):
@@ -172,14 +174,14 @@ def test_hanging_up_is_told_once_by_however_many_threads(make, caplog):
     barrier = threading.Barrier(8)
 
     def hang_up():
-        barrier.wait(5)
+        barrier.wait(DEADLINE_S)
         world.conversation.hang_up("a reason")
 
     threads = [threading.Thread(target=hang_up) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(5)
+        thread.join(DEADLINE_S)
     world.conversation.start()
     assert world.conversation.finished.is_set()
     assert len(world.finished) == 1
@@ -203,7 +205,7 @@ def test_a_stage_whose_loop_breaks_ends_the_conversation(make, caplog):
     world = make(middle=[LoadedStage("broken", Broken, lambda message: None)])
     world.conversation._on_finished = over.set
     world.conversation.start()
-    assert over.wait(5)
+    assert over.wait(DEADLINE_S)
     assert "broken loop" in caplog.text
     assert world.conversation.close()
 
@@ -226,7 +228,7 @@ def test_a_stage_that_cannot_be_set_up_starts_no_thread(make):
 def test_the_transport_is_given_back_when_no_stage_uses_it_any_more(make, monkeypatch):
     world = make(begin=turn)
     world.conversation.start()
-    assert world.arrived.acquire(timeout=5)
+    assert world.arrived.acquire(timeout=DEADLINE_S)
     close, alive = world.transport.close, []
     stages = [thread for thread in threading.enumerate() if thread.name in ("source", "sink")]
     monkeypatch.setattr(world.transport, "close", lambda: (alive.extend(t for t in stages if t.is_alive()), close()))

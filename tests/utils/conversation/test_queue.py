@@ -7,6 +7,7 @@ import threading
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.waiting import DEADLINE_S
 from utils.conversation.messages import InputEnded, ReplyEnd, Shutdown, Transcript
 from utils.conversation.queue import StageQueue
 
@@ -33,7 +34,7 @@ def test_nothing_is_lost_between_two_threads():
     for _ in range(2_000):
         got.append(queue.get().attempt)
         assert len(queue) <= 3
-    thread.join(5)
+    thread.join(DEADLINE_S)
     assert got == list(range(2_000))
 
 
@@ -50,7 +51,7 @@ def test_a_full_queue_waits_until_there_is_room():
     queue.put(ReplyEnd(1))
     thread, result = started(queue.put, ReplyEnd(2))
     assert queue.get() == ReplyEnd(1)
-    thread.join(5)
+    thread.join(DEADLINE_S)
     assert result == [True]
     assert queue.get() == ReplyEnd(2)
 
@@ -62,7 +63,7 @@ def test_a_wait_ends_when_the_message_goes_stale():
     thread, result = started(queue.put, ReplyEnd(2))
     live.discard(2)
     queue.drop_stale()
-    thread.join(5)
+    thread.join(DEADLINE_S)
     assert result == [False]
     assert queue.get() == ReplyEnd(1)
 
@@ -75,7 +76,7 @@ def test_what_is_stale_is_dropped_and_makes_room():
     thread, result = started(queue.put, ReplyEnd(2))
     live.discard(1)
     queue.drop_stale()
-    thread.join(5)
+    thread.join(DEADLINE_S)
     assert result == [True]
     assert [queue.get(), queue.get()] == [InputEnded(), ReplyEnd(2)]
 
@@ -84,7 +85,7 @@ def test_shutdown_wakes_both_sides_and_stays():
     queue = StageQueue(1, lambda attempt: True)
     getter, got = started(queue.get)
     queue.shut_down()
-    getter.join(5)
+    getter.join(DEADLINE_S)
     assert got == [Shutdown()]
     assert queue.get() == Shutdown()
     assert not queue.put(ReplyEnd(1))
@@ -92,7 +93,7 @@ def test_shutdown_wakes_both_sides_and_stays():
     full.put(ReplyEnd(1))
     putter, result = started(full.put, ReplyEnd(2))
     full.shut_down()
-    putter.join(5)
+    putter.join(DEADLINE_S)
     assert result == [False]
     assert full.get() == Shutdown()
 
@@ -116,7 +117,7 @@ def test_what_stays_wanted_arrives_once_and_in_order_while_other_attempts_end(at
         assert len(queue) <= capacity
         got.append(message.turn)
     for thread in (producer, canceller):
-        thread.join(5)
+        thread.join(DEADLINE_S)
         assert not thread.is_alive()
     assert got == sorted(set(got))
     assert set(got) >= {number for number, attempt in enumerate(attempts) if attempt not in ending}
@@ -136,6 +137,6 @@ def test_the_users_side_waits_for_room_but_never_goes_stale():
     thread, result = started(queue.put, InputEnded())
     queue.drop_stale()
     assert queue.get() == InputEnded()
-    thread.join(5)
+    thread.join(DEADLINE_S)
     assert result == [True]
     assert len(queue) == 1

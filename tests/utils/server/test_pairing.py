@@ -133,6 +133,17 @@ def test_the_least_doubtful_is_chosen():
     assert [pairing.second("127.0.0.1", DOUBTS.get) for _ in range(4)] == ["client", "flood", "scan", None]
 
 
+def test_a_fresh_one_that_has_sent_much_comes_before_an_old_one_that_says_nothing():
+    clock = Clock()
+    pairing = Pairing(clock)
+    pairing.first("scan", "127.0.0.1")
+    pairing.first("silent", "127.0.0.1")
+    clock.now = FRESH_S + 0.1
+    pairing.first("client", "127.0.0.1")
+    doubts = {"scan": 2, "silent": 0, "client": 1}
+    assert [pairing.second("127.0.0.1", doubts.get) for _ in doubts] == ["client", "silent", "scan"]
+
+
 def test_of_several_that_are_doubtful_the_newest_is_chosen():
     pairing = Pairing(Clock())
     for name in ("flood", "client"):

@@ -10,7 +10,7 @@ from concurrent.futures import TimeoutError as FutureTimeout
 
 import pytest
 
-from tests.waiting import wait_until
+from tests.waiting import DEADLINE_S, wait_until
 from utils.system.engine_thread import Abandoned, EngineClosed, EngineThread
 
 
@@ -18,7 +18,7 @@ from utils.system.engine_thread import Abandoned, EngineClosed, EngineThread
 def engine():
     thread = EngineThread("test")
     yield thread
-    assert thread.close(5)
+    assert thread.close(DEADLINE_S)
 
 
 def test_one_thread_runs_everything(engine):
@@ -43,7 +43,7 @@ def test_a_waiting_call_is_cancelled_at_once_and_the_engine_goes_on(engine):
 
     def job():
         live.clear()
-        release.wait(5)
+        release.wait(DEADLINE_S)
         return 1
 
     with pytest.raises(CancelledError):
@@ -54,7 +54,7 @@ def test_a_waiting_call_is_cancelled_at_once_and_the_engine_goes_on(engine):
 
 def test_a_job_that_is_no_longer_wanted_is_not_started(engine):
     release, ran = threading.Event(), []
-    engine.submit(lambda: release.wait(5))
+    engine.submit(lambda: release.wait(DEADLINE_S))
     with pytest.raises(CancelledError):
         engine.call(lambda: ran.append(1), lambda: False)
     release.set()
@@ -91,7 +91,7 @@ def test_closing_a_stream_stops_its_job(engine):
 
     with contextlib.closing(engine.stream(produce)) as stream:
         assert next(stream) == 1
-    assert stopped.wait(5)
+    assert stopped.wait(DEADLINE_S)
     assert engine.call(lambda: 2) == 2
 
 
@@ -103,7 +103,7 @@ def test_a_stream_ends_when_it_is_no_longer_wanted(engine):
     def produce(emit, wanted):
         emit(1)
         live.clear()
-        release.wait(5)
+        release.wait(DEADLINE_S)
         emit(2)
 
     assert list(engine.stream(produce, live.is_set)) in ([], [1])
@@ -113,17 +113,17 @@ def test_a_stream_ends_when_it_is_no_longer_wanted(engine):
 
 def test_after_the_close_it_takes_no_work():
     engine = EngineThread("closed")
-    assert engine.close(5)
+    assert engine.close(DEADLINE_S)
     with pytest.raises(EngineClosed):
         engine.call(lambda: 1)
 
 
 def test_close_says_when_the_engine_is_busy():
     engine, release = EngineThread("busy"), threading.Event()
-    engine.submit(lambda: release.wait(5))
+    engine.submit(lambda: release.wait(DEADLINE_S))
     assert not engine.close(0)
     release.set()
-    engine._thread.join(5)
+    engine._thread.join(DEADLINE_S)
     assert not engine._thread.is_alive()
 
 

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from tests.waiting import DEADLINE_S
 from utils.system.local_server import ROOT
 
 WAITING = """
@@ -40,12 +41,12 @@ def test_the_first_asks_and_the_second_ends(number):
     with start(stubborn=False) as process:
         process.send_signal(number)
         assert process.stdout.readline() == "asked\n"
-        assert process.wait(10) == 0
+        assert process.wait(DEADLINE_S) == 0
     with start(stubborn=True) as process:
         process.send_signal(number)
         assert process.stdout.readline() == "asked\n"
         process.send_signal(number)
-        assert process.wait(10) == 128 + number
+        assert process.wait(DEADLINE_S) == 128 + number
 
 
 @pytest.mark.parametrize(("requested", "after"), [(True, "SIG_DFL"), (False, "default_int_handler")])
@@ -57,7 +58,9 @@ def test_during_the_end_that_was_asked_for_a_signal_shows_no_traceback(requested
         f"    if {requested}: signal.raise_signal(signal.SIGINT)\n"
         f"assert signal.getsignal(signal.SIGINT) is signal.{after}\n"
     )
-    ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=30, check=False, preexec_fn=_heed_interrupts)
+    ran = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, timeout=DEADLINE_S, check=False, preexec_fn=_heed_interrupts
+    )
     assert ran.returncode == 0
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from tests.fakes import FakeClock
+from tests.waiting import DEADLINE_S
 from utils.turns.turns import HEARD, LIVE, UNHEARD, Ended, Speech, State, Turns
 
 
@@ -263,7 +264,7 @@ def test_play_waits_for_the_commit(release):
     attempt = turns.begin()
     thread, result = waiting(turns.play, attempt)
     turns.close() if release == "close" else getattr(turns, release)(attempt)
-    thread.join(5)
+    thread.join(DEADLINE_S)
     assert result == [release == "commit"]
 
 
@@ -274,14 +275,14 @@ def test_play_waits_while_the_user_may_have_begun_to_speak():
     thread, result = waiting(turns.play, attempt)
     assert turns.state(attempt) is State.COMMITTED
     turns.doubt(False)
-    thread.join(5)
+    thread.join(DEADLINE_S)
     assert result == [True]
     turns.finish(attempt)
     attempt = committed(turns)
     turns.doubt(True)
     thread, result = waiting(turns.play, attempt)
     assert turns.user_speaks() is Speech.EXTENDS
-    thread.join(5)
+    thread.join(DEADLINE_S)
     assert result == [False]
 
 
@@ -292,7 +293,7 @@ def test_a_held_reply_waits_until_it_goes_on_or_ends():
         turns.doubt(True)
         thread, result = waiting(turns.wait_audible, attempt)
         release()
-        thread.join(5)
+        thread.join(DEADLINE_S)
         assert result == [audible]
 
 
@@ -301,7 +302,7 @@ def test_a_pacing_wait_ends_at_once_when_the_reply_is_cancelled():
     attempt = playing(turns)
     thread, result = waiting(turns.wait_while_playing, attempt, 60.0)
     turns.cancel(attempt)
-    thread.join(5)
+    thread.join(DEADLINE_S)
     assert result == [False]
     assert not thread.is_alive()
     assert turns.wait_while_playing(playing(turns), 0.0)
@@ -313,7 +314,7 @@ def test_subscribers_are_told_outside_the_lock():
 
     def look():
         thread, result = waiting(turns.live_attempts)  # would wait for ever under the lock
-        thread.join(5)
+        thread.join(DEADLINE_S)
         seen.append(result[0])
 
     turns.subscribe(look)
