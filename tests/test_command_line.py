@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from utils.system.local_server import ROOT, free_ports
+from utils.system.local_server import ANY_PORTS, ROOT
 
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -66,20 +66,17 @@ def test_broken_json_names_its_line(tmp_path):
 def test_a_port_in_use_is_one_line_and_status_1(option):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        result = run(*ports(), option, str(port))
+        result = run(*ANY_PORTS, option, str(port))
     assert result.returncode == 1
     line = f"port {port} on localhost is in use: stop the other program, or choose another port"
     assert result.stderr == f"s2s_pipeline.py: error: {line}\n"
 
 
-def ports() -> list[str]:
-    microphone, speaker = free_ports(2)
-    return ["--recv_port", str(microphone), "--send_port", str(speaker)]
-
-
 def test_a_hub_that_cannot_be_reached_is_one_line(tmp_path):
-    (closed,) = free_ports(1)
-    result = run(*ports(), "--device", "cpu", HF_ENDPOINT=f"http://127.0.0.1:{closed}", HF_HOME=str(tmp_path))
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))  # taken, so that nobody else listens on it
+        hub = f"http://127.0.0.1:{closed.getsockname()[1]}"
+        result = run(*ANY_PORTS, "--device", "cpu", HF_ENDPOINT=hub, HF_HOME=str(tmp_path))
     errors = [line for line in result.stderr.splitlines() if line.startswith("s2s_pipeline.py: error:")]
     assert result.returncode == 1
     assert len(errors) == 1
@@ -92,12 +89,12 @@ def test_a_hub_that_cannot_be_reached_is_one_line(tmp_path):
 
 
 def test_a_missing_folder_and_a_missing_gpu_are_one_line():
-    result = run("configs/bundled.json", *ports(), "--lm_model_name", "./no/such/folder")
+    result = run("configs/bundled.json", *ANY_PORTS, "--lm_model_name", "./no/such/folder")
     assert result.returncode == 1
     assert result.stderr.splitlines()[-1].endswith(
         "--lm_model_name ./no/such/folder can't be loaded: there is no such folder"
     )
-    result = run("configs/bundled.json", *ports(), "--device", "cuda:99")
+    result = run("configs/bundled.json", *ANY_PORTS, "--device", "cuda:99")
     assert result.returncode == 1
     assert "no such GPU: cuda:99" in result.stderr.splitlines()[-1]
 
@@ -106,7 +103,7 @@ def test_a_gguf_file_that_is_none_is_one_line(tmp_path):
     file = tmp_path / "model.gguf"
     file.write_text("no model")
     for name, reason in {str(file): f"{file} is no GGUF file", "./gone.gguf": "there is no such file"}.items():
-        result = run("configs/bundled.json", *ports(), "--lm", "llama_cpp", "--lm_model_name", name)
+        result = run("configs/bundled.json", *ANY_PORTS, "--lm", "llama_cpp", "--lm_model_name", name)
         assert result.returncode == 1
         line = f"s2s_pipeline.py: error: --lm_model_name {name} can't be loaded: {reason}"
         assert result.stderr.splitlines()[-1] == line
