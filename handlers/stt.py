@@ -12,6 +12,7 @@ what the words mean for the reply to `utils.conversation.dialogue`.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from handlers.base import BaseHandler
@@ -37,6 +38,20 @@ class STTEngine(Protocol):
         """
 
 
+@dataclass(frozen=True)
+class _Interim:
+    """An interim transcript."""
+
+    number: int
+    """Of its `InterimAudio`."""
+
+    text: str
+    """The words since the last part."""
+
+    over_reply: bool
+    """It was transcribed as what is said over a reply."""
+
+
 class STTHandler(BaseHandler):
     """Turns utterances into transcripts; says nothing where nothing was said.
 
@@ -48,7 +63,7 @@ class STTHandler(BaseHandler):
     def setup(self, engine: STTEngine) -> None:
         self._engine = engine
         self._dialogue = Dialogue(self.context.turns)
-        self._interim = (0, "")  # the newest interim transcript: its number, and the words since the last part
+        self._interim = _Interim(0, "", False)  # the newest one
         self._turn = 0
         self._parts: list[str] = []  # the words of this turn's earlier parts
         self._memo = engine.new_memo()  # of the audio after those
@@ -71,15 +86,15 @@ class STTHandler(BaseHandler):
             return live() and interim.wanted(message.number)
 
         if wanted():
-            text = self._transcribe(message.audio, wanted)
-            self._interim = (message.number, text)
-            if text:
+            text = self._transcribe(message.audio, wanted, message.over_reply)
+            self._interim = _Interim(message.number, text, message.over_reply)
+            if text and not message.over_reply:
                 yield InterimTranscript(message.number, message.turn, self._joined(text))
 
     def _transcribe_turn(self, message: Utterance, live: Live) -> Iterator[Message]:
         over_reply = self.context.turns.doubtful(message.attempt)
-        number, text = self._interim
-        if not text or over_reply or message.interim != number:
+        interim, text = self._interim, self._interim.text
+        if message.interim != interim.number or over_reply != interim.over_reply or not (text or over_reply):
             text = self._transcribe(message.audio, live, over_reply)
         transcript = Transcript(message.attempt, message.turn, self._joined(text))
         level_db = speech_level(message.audio)

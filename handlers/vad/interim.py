@@ -45,20 +45,23 @@ class InterimRequests:
     def messages(self) -> Iterator[InterimAudio]:
         """What is to be transcribed now, if anything is.
 
-        Nothing of what is said over a reply: there it has to be surer that these are words.
+        Of what is said over a reply only what has fallen quiet: the reply is silent until it is known what that was.
         """
         start, voiced_ms = self._segmenter.start, self._segmenter.voiced_ms
         if voiced_ms - self._voiced_ms > STILL_VOICED_MS:
             self._number = None
         interim, turns = self._context.interim, self._context.turns
         now = self._timing.feed(self._quiet, self._segmenter.speaking, interim.every_ms())
-        if not now or start is None or turns.reply_is_heard() or not interim.pays():
+        if not now or start is None or not interim.pays():
+            return
+        over_reply = turns.reply_is_heard()
+        if over_reply and not (self._quiet and turns.reply_is_held()):
             return
         audio = self._audio.up_to_now(start)
         if len(audio) <= LONGEST_PART_S * STT_RATE:
             number = interim.begin()
             self._number, self._voiced_ms = (number if self._quiet else None), voiced_ms
-            yield InterimAudio(number, turns.next_turn(), audio)
+            yield InterimAudio(number, turns.next_turn(), audio, over_reply)
 
     def number(self) -> int | None:
         """The request that has the words of an utterance that ends now; None where none has, and then no request is

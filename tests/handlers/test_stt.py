@@ -198,6 +198,33 @@ def test_where_nothing_was_understood_it_is_heard_again():
     assert (type(transcript), transcript.text) == (Transcript, "Hello.")
 
 
+@pytest.mark.parametrize("text", ["", "Uh."])
+def test_what_was_heard_ahead_over_a_reply_settles_at_once_what_the_sound_was(text):
+    world, engine = Surroundings(), Engine(text)
+    stage, interim = world.stage(SecondSTTHandler, engine), world.context.interim
+    reply = world.committed()
+    world.turns.play(reply)
+    world.turns.user_speaks(words=False)
+    number = interim.begin()
+    assert world.process(stage, [InterimAudio(number, 2, AUDIO, over_reply=True)]) == []  # nothing to be read ahead
+    attempt = world.turns.begin()
+    assert world.process(stage, [Utterance(attempt, 2, AUDIO, 0.0, speculative=True, interim=number)]) == []
+    assert engine.texts == []
+    assert world.turns.state(reply) is State.PLAYING
+
+
+def test_what_was_heard_ahead_in_silence_is_heard_again_over_a_reply():
+    world, engine = Surroundings(), Engine("Uh.", "Where is that?")
+    stage, interim = world.stage(SecondSTTHandler, engine), world.context.interim
+    world.turns.play(world.committed())
+    world.turns.user_speaks(words=False)
+    number = interim.begin()
+    world.process(stage, [InterimAudio(number, 2, AUDIO)])
+    attempt = world.turns.begin()
+    (transcript,) = world.process(stage, [Utterance(attempt, 2, AUDIO, 0.0, interim=number)])
+    assert transcript.text == "Where is that?"
+
+
 def test_what_is_not_wanted_any_more_is_not_transcribed():
     world, engine = Surroundings(), Engine("Hello.")
     stage = world.stage(SecondSTTHandler, engine)

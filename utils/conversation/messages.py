@@ -72,6 +72,9 @@ class InterimAudio:
     audio: FloatAudio
     """float32 [n], mono, 16 kHz: since the last `SpeechPart` of this turn."""
 
+    over_reply: bool = False
+    """It is said over a reply, so that it may be no speech."""
+
 
 @dataclass(frozen=True, eq=False)
 class SpeechPart:

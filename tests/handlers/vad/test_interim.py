@@ -70,12 +70,18 @@ def test_long_speech_is_transcribed_on_the_way_and_that_is_a_draft():
     assert kinds(messages, Utterance)[0].interim == kinds(messages, InterimAudio)[-1].number > ahead.number
 
 
-def test_over_a_reply_nothing_is():
+def test_over_a_reply_it_is_where_it_has_fallen_quiet():
     user = speaker()
     user.assistant_speaks()
-    messages = user.hear(frames(*SPEECH, *SILENCE))
-    assert not kinds(messages, InterimAudio)
-    assert kinds(messages, Utterance)[0].interim is None
+    ahead, utterance = kinds(user.hear(frames(*[0.9] * 6, *SILENCE)), InterimAudio, Utterance)
+    assert ahead.over_reply
+    assert utterance.interim == ahead.number
+
+
+def test_over_a_reply_nothing_is_on_the_way():
+    user = speaker()
+    user.assistant_speaks()
+    assert not kinds(user.hear(frames(*[0.9] * 40)), InterimAudio)
 
 
 def test_without_speculation_nothing_is():
