@@ -20,8 +20,8 @@ from handlers.whisper.encoder import heads, stop_unless
 from handlers.whisper.guesses import Guesses
 from utils.system.engine_thread import Live
 
-# A pass over many positions rounds otherwise than one over a single position. A draft's token counts as confirmed where
-# it leads by more than that can shift it, else it is decided in a pass of its own.
+# A pass over many positions rounds otherwise than one over a single position. A token counts as another than the
+# draft's where it leads by more than that can shift it, else it is decided in a pass of its own.
 CLEAR_LEAD = {torch.float32: 1e-2, torch.float16: 0.1, torch.bfloat16: 0.75}  # of logits
 
 Halt = Callable[[Sequence[int]], bool]
@@ -148,7 +148,7 @@ class GreedyDecoder:
         """
         first = not search.tokens
         for place, (token, logprob, lead) in enumerate(self._best(scores)):
-            if guess and lead < self._lead:
+            if guess and lead < self._lead and list(guess[place : place + 1]) != [token]:
                 again = self._scores(run.read(*reads[place])[:, -1:], first=first and not place)
                 token, logprob, _ = self._best(again)[0]
             search.take(token, logprob)
