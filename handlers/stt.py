@@ -33,7 +33,7 @@ class STTEngine(Protocol):
         """The words in float32 [n], mono, 16 kHz; "" where there is no speech.
 
         over_reply: it was said while a reply played, so that it may be no speech, or garbled. memo: what `new_memo`
-        made for this speech. The engine may read and change it to work faster, but it finds the same words without.
+        made for this speech. The engine may read and change it to work faster; without it, it finds words as good.
         Raises CancelledError when `live` turns false, and what the engine raises.
         """
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from handlers.whisper.encoder import Beginning
+
 
 @dataclass
 class Draft:
-    """What was heard of the same speech when there was less of it. The engine reads it and leaves here what it heard.
-
-    It makes the next time faster, and no different.
-    """
+    """What was heard of the same speech when there was less of it. The engine reads it, and adds what it hears."""
 
     tokens: tuple[int, ...] = ()
     """Of the checkpoint's vocabulary."""
+
+    beginning: Beginning | None = field(default=None, compare=False)
+    """What the encoder has made of the beginning of the speech."""
 
     halves: list[Draft] = field(default_factory=list)
     """Of the two halves, where the speech was too much for one window; else empty."""

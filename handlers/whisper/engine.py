@@ -153,8 +153,9 @@ class WhisperEngine:
         return float(min(window, WINDOW_S))
 
     def _hear(self, decoder: GreedyDecoder, audio: FloatAudio, window: float, live: Live, draft: Draft) -> Decoded:
-        states = self._encoder.encode(self._checkpoint.features(audio, window), live)
-        seconds = len(audio) / RATE
+        features, seconds = self._checkpoint.features(audio, window), len(audio) / RATE
+        states, beginning = self._encoder.encode_more(features, live, draft.beginning, seconds)
+        draft.beginning = beginning or draft.beginning
 
         checked = 0
 
