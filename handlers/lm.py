@@ -13,7 +13,15 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
 from handlers.base import BaseHandler
-from utils.conversation.messages import InterimTranscript, Message, ReplyEnd, Sentence, SpeechStarted, Transcript
+from utils.conversation.messages import (
+    InterimTranscript,
+    Message,
+    ReplyEnd,
+    ReplyHeard,
+    Sentence,
+    SpeechStarted,
+    Transcript,
+)
 from utils.system.engine_thread import Live, on_shared_thread
 from utils.text.hidden_parts import HiddenParts
 from utils.text.reply_pieces import Piece, ReplyPieces
@@ -75,19 +83,22 @@ class LMHandler(BaseHandler):
     """Turns a transcript into the sentences of a reply, each given out as soon as it is complete; the first one as soon
     as its first clause is.
 
-    While the user speaks, the engine reads what is known of the prompt: the history, then the interim transcript. Once
+    When a reply has been heard, and while the user speaks, the engine reads what is known of the next prompt: the
+    history, which may have lost its oldest part, then the interim transcript. Once
     the first piece of the reply is out, the engine rests until the voice has begun on it: the listener waits for the
     voice, which takes twice as long beside the engine, and not for more text.
     """
 
-    handles = (Transcript, SpeechStarted, InterimTranscript)
+    handles = (Transcript, ReplyHeard, SpeechStarted, InterimTranscript)
 
     def setup(self, engine: LMEngine) -> None:
         self._engine = engine
         self._session = engine.new_session()
 
-    def process(self, message: Transcript | SpeechStarted | InterimTranscript, live: Live) -> Iterator[Message]:
-        if isinstance(message, SpeechStarted):
+    def process(
+        self, message: Transcript | ReplyHeard | SpeechStarted | InterimTranscript, live: Live
+    ) -> Iterator[Message]:
+        if isinstance(message, ReplyHeard | SpeechStarted):
             self._engine.prefill(self._session, self.context.chat, live)
         elif isinstance(message, InterimTranscript):
             interim, number = self.context.interim, message.number

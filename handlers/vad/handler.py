@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from concurrent.futures import Future
 
 import numpy as np
 
@@ -25,9 +24,19 @@ from handlers.vad.smart_turn import WINDOW_S
 from handlers.vad.speculation import SpeculativeAttempt
 from handlers.vad.stalls import LONGEST_STALL_S, Gap, Stalls
 from handlers.vad.turn_audio import STT_RATE, TurnAudio
+from handlers.vad.verdict import Verdict
 from utils.audio.samples import FloatAudio
 from utils.conversation.dialogue import may_interrupt, surely_interrupts, surely_more
-from utils.conversation.messages import InputAudio, InputEnded, InputGap, Message, SpeechPart, SpeechStarted, Utterance
+from utils.conversation.messages import (
+    InputAudio,
+    InputEnded,
+    InputGap,
+    Message,
+    ReplyHeard,
+    SpeechPart,
+    SpeechStarted,
+    Utterance,
+)
 from utils.system.engine_thread import Live
 from utils.turns.turns import Speech
 
@@ -48,10 +57,10 @@ class VADHandler(BaseHandler):
         self._audio = TurnAudio(engine.model.rate, engine.model.frame, engine.speech_pad_ms)
         self._loudness = Loudness(FRAME_MS)
         self._stalls = Stalls()
+        self._reply_heard = False
         self._heard_until = float("-inf")  # clock: audio or silence is known up to here
         self._stretch_from: int | None = None  # sample: where the speech after the turn's last pause began
-        self._verdict: Future[float] | None = None  # to come: whether the turn is over
-        self._score: float | None = None  # the probability that it is; None while that is not known
+        self._verdict = Verdict(engine)
         self._speculative: SpeculativeAttempt | None = None  # it was begun in the pause now
         self._speculation = engine.speculation()
         self._more_from: float | None = None  # voiced_ms: since then the user makes a sound that may hold no words
@@ -68,10 +77,13 @@ class VADHandler(BaseHandler):
         else:
             yield from self._end()
             yield message
+        before, self._reply_heard = self._reply_heard, self.context.turns.reply_is_heard()
+        if before and not self._reply_heard:
+            yield ReplyHeard()
 
     def recover(self) -> None:
         """What is being said is lost; the next sound is heard as after a silence."""
-        self._forget_verdict()
+        self._verdict.forget()
         if self._interim is not None:
             self._interim.forget()
         self._speculative = self._more_from = None
@@ -193,50 +205,34 @@ class VADHandler(BaseHandler):
 
     def _ask(self, event: Paused) -> None:
         """Have it judged whether the turn is over, unless that is under way, or was found already."""
-        if self._verdict is not None or (self._score is not None and self._score >= self._engine.turn_thresh):
+        if not self._verdict.wanted:
             return
         audio = self._audio.so_far(event)
         stretch = 0 if self._stretch_from is None else self._audio.stt_samples(self._audio.judged - self._stretch_from)
         turns = self.context.turns
-        self._verdict = self._engine.judge(audio[-WINDOW_S * STT_RATE :].copy(), stretch, lambda: not turns.closed)
-        if self._verdict is not None:
+        if self._verdict.ask(audio[-WINDOW_S * STT_RATE :].copy(), stretch, lambda: not turns.closed):
             self._segmenter.wait_for(self._engine.max_pause_ms)
 
     def _resume(self) -> None:
         """The user goes on: it was a pause for thought, or this is a breath."""
-        self._forget_verdict()
+        self._verdict.forget()
         self._stretch_from = self._audio.judged - self._model.frame - self._audio.pad
         self._speculation.settle(right=False)
         if self._speculative is not None:
             self._more_from, self._speculative = self._speculative.voiced_ms, None
             self.context.turns.user_speaks(words=False)
 
-    def _forget_verdict(self) -> None:
-        if self._verdict is not None:
-            self._verdict.cancel()
-        self._verdict = self._score = None
-
     def _look(self) -> None:
         """What has become known since the last frame."""
-        if self._verdict is not None and self._verdict.done():
-            self._score, self._verdict = self._result(self._verdict), None
-            complete = self._score is None or self._score >= self._engine.turn_thresh
-            self._segmenter.wait_for(self._engine.min_silence_ms if complete else self._engine.max_pause_ms)
+        if self._verdict.came():
+            over = self._verdict.over
+            self._segmenter.wait_for(self._engine.min_silence_ms if over else self._engine.max_pause_ms)
         if self._speculative is not None and not self.context.turns.live(self._speculative.number):
             over_reply, self._speculative = self._speculative.over_reply, None
             self._speculation.forget()
             if over_reply:  # nothing was said
-                self._forget_verdict()
+                self._verdict.forget()
                 self._segmenter.forget()
-
-    def _result(self, verdict: Future[float]) -> float | None:
-        try:
-            score = verdict.result()
-        except Exception:
-            logger.exception("the end of the turn could not be judged")
-            return None
-        logger.debug("the turn is over with a probability of %.2f", score)
-        return score
 
     def _part(self, event: Split) -> Iterator[Message]:
         """The speech has become long: what there is of it is transcribed as a part, and the turn goes on."""
@@ -250,9 +246,9 @@ class VADHandler(BaseHandler):
 
     def _stop(self, event: Stopped) -> Iterator[Message]:
         """The user is done: what was said since the last answer is one turn."""
-        turns, speculative, score = self.context.turns, self._speculative, self._score
+        turns, speculative, score = self.context.turns, self._speculative, self._verdict.score
         self._speculative = self._more_from = None
-        self._forget_verdict()
+        self._verdict.forget()
         self._speculation.settle(right=True)
         if speculative is not None and turns.commit(speculative.number):
             self._log_end(self._audio.take(event), event)

@@ -13,7 +13,7 @@ from handlers.base import BaseHandler
 from tests.handlers.test_interleavings import BLOCKS, STEPS, TEXTS, Whole
 from tests.handlers.vad.test_handler import Scripted
 from tests.handlers.vad.test_turn_taking import SILENCE, SPEECH, Judge, Speaker
-from utils.conversation.messages import InputAudio, ReplyEnd, Sentence, SpeechStarted, Transcript
+from utils.conversation.messages import InputAudio, ReplyEnd, ReplyHeard, Sentence, SpeechStarted, Transcript
 from utils.turns.turns import State, Turns
 
 FAULT = 2.0  # a sample that silero can't take
@@ -70,7 +70,7 @@ class Faulty(Whole):
             self.world.clock.advance(0.032)
             block = InputAudio(np.full(512, probability, dtype=np.float32), self.world.clock())
             for message in outputs(self.user.stage, block):
-                if not isinstance(message, SpeechStarted):
+                if not isinstance(message, ReplyHeard | SpeechStarted):
                     self.utterances.append(message)
 
     def transcribe_next(self, text: str) -> None:

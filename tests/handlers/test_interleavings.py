@@ -15,7 +15,7 @@ from handlers.stt import STTHandler
 from tests.fakes import FakePosition
 from tests.handlers.vad.test_handler import frames
 from tests.handlers.vad.test_turn_taking import Speaker
-from utils.conversation.messages import Sentence, SpeechStarted, Transcript, Utterance
+from utils.conversation.messages import ReplyHeard, Sentence, SpeechStarted, Transcript, Utterance
 from utils.turns.chat import CUT_OFF
 from utils.turns.turns import State
 
@@ -66,7 +66,7 @@ class Whole:
     def hear(self, probability: float, count: int) -> None:
         for message in self.user.hear(frames(*[probability] * count)):
             self.world.records.observe(message)
-            if not isinstance(message, SpeechStarted):
+            if not isinstance(message, ReplyHeard | SpeechStarted):
                 self.utterances.append(message)
 
     def verdict(self, score: float) -> None:

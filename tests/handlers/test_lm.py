@@ -14,6 +14,7 @@ from utils.conversation.messages import (
     InterimTranscript,
     ReplyAudio,
     ReplyEnd,
+    ReplyHeard,
     Sentence,
     SpeechStarted,
     Transcript,
@@ -105,6 +106,12 @@ def test_a_thought_alone_is_an_empty_reply():
     attempt = world.transcribed()
     stage = world.stage(SecondLMHandler, Engine("<think>Hm, ", "so."))
     assert world.process(stage, [Transcript(attempt, 1, WORDS)]) == [ReplyEnd(attempt)]
+
+
+def test_when_a_reply_has_been_heard_the_history_is_read_as_the_next_turn_finds_it():
+    world, engine = Surroundings(), Engine()
+    assert world.process(world.stage(SecondLMHandler, engine), [ReplyHeard()]) == []
+    assert engine.read == [None]
 
 
 def test_while_the_user_speaks_the_history_is_read_and_then_the_words():

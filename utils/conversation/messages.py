@@ -59,6 +59,12 @@ class SpeechStarted:
     """The turn that begins."""
 
 
+@dataclass(frozen=True)
+class ReplyHeard:
+    """A reply is not heard any more, to its end or not. The language model can read the history as the next turn will
+    find it."""
+
+
 @dataclass(frozen=True, eq=False)
 class InterimAudio:
     """The turn's audio up to now, to be transcribed while the user still speaks. It belongs to no attempt."""
@@ -191,7 +197,7 @@ class ReplyEnd:
 
 
 ReplyMessage: TypeAlias = Utterance | Transcript | Sentence | ReplyAudio | ReplyEnd
-SpeechMessage: TypeAlias = SpeechStarted | InterimAudio | InterimTranscript | SpeechPart
+SpeechMessage: TypeAlias = ReplyHeard | SpeechStarted | InterimAudio | InterimTranscript | SpeechPart
 InputMessage: TypeAlias = InputEnded | InputAudio | InputGap | SpeechMessage
 Message: TypeAlias = ConversationStarted | Shutdown | InputMessage | ReplyMessage
 

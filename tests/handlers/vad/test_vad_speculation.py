@@ -14,7 +14,16 @@ from tests.fakes_transport import FakeTransport
 from tests.handlers.vad.test_handler import frames
 from tests.handlers.vad.test_turn_taking import SILENCE, SPEECH, Judge, Speaker, voiced
 from utils.conversation.dialogue import SURELY_MORE_MS
-from utils.conversation.messages import InputEnded, ReplyAudio, ReplyEnd, SpeechStarted, Transcript, Utterance
+from utils.conversation.messages import (
+    InputEnded,
+    InputGap,
+    ReplyAudio,
+    ReplyEnd,
+    ReplyHeard,
+    SpeechStarted,
+    Transcript,
+    Utterance,
+)
 from utils.turns.turns import State
 
 PAUSE = [0.0] * 2  # 64 ms
@@ -48,6 +57,26 @@ def test_a_new_turn_is_told_when_it_begins_and_once():
     assert [message for message in heard if isinstance(message, SpeechStarted)] == [SpeechStarted(1)]
     heard = user.hear(frames(*SPEECH, *SILENCE))  # more of the same turn
     assert not any(isinstance(message, SpeechStarted) for message in heard)
+
+
+@pytest.mark.parametrize(
+    "clear", [lambda user, reply: user.turns.finish(reply), lambda user, reply: user.turns.cancel(reply)]
+)
+def test_that_a_reply_is_not_heard_any_more_is_told_once(clear):
+    user = early_speaker()
+    reply = user.assistant_speaks()
+    assert user.hear(frames(0.0)) == []
+    clear(user, reply)
+    assert user.hear(frames(0.0, 0.0)) == [ReplyHeard()]
+    assert user.hear(frames(0.0)) == []
+
+
+def test_a_reply_is_heard_until_its_last_sample_has_been_played():
+    user = early_speaker()
+    user.turns.finish(user.assistant_speaks(), plays_until=user.world.clock() + 0.1)
+    assert user.hear(frames(0.0)) == []
+    user.world.clock.advance(0.2)
+    assert user.world.process(user.stage, [InputGap(user.world.clock())]) == [ReplyHeard()]
 
 
 def test_it_waits_for_a_turn_that_does_not_sound_complete():

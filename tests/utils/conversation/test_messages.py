@@ -19,6 +19,7 @@ from utils.conversation.messages import (
     Message,
     ReplyAudio,
     ReplyEnd,
+    ReplyHeard,
     ReplyMessage,
     Sentence,
     Shutdown,
@@ -35,8 +36,8 @@ OF_A_REPLY = [
     ReplyEnd(7), ReplyEnd(7, failed=True),
 ]  # fmt: skip
 OF_NO_REPLY = [
-    ConversationStarted(), Shutdown(), InputEnded(), InputAudio(FLOAT, 0.0), InputGap(0.0), SpeechStarted(1),
-    SpeechPart(1, FLOAT), InterimAudio(3, 1, FLOAT), InterimTranscript(3, 1, "Hi"),
+    ConversationStarted(), Shutdown(), InputEnded(), InputAudio(FLOAT, 0.0), InputGap(0.0), ReplyHeard(),
+    SpeechStarted(1), SpeechPart(1, FLOAT), InterimAudio(3, 1, FLOAT), InterimTranscript(3, 1, "Hi"),
 ]  # fmt: skip
 
 
