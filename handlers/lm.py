@@ -22,6 +22,7 @@ from utils.conversation.messages import (
     SpeechStarted,
     Transcript,
 )
+from utils.conversation.rest import resting
 from utils.system.engine_thread import Live, on_shared_thread
 from utils.text.hidden_parts import HiddenParts
 from utils.text.reply_pieces import Piece, ReplyPieces
@@ -86,7 +87,7 @@ class LMHandler(BaseHandler):
     When a reply has been heard, and while the user speaks, the engine reads what is known of the next prompt: the
     history, which may have lost its oldest part, then the interim transcript. Once
     the first piece of the reply is out, the engine rests until the voice has begun on it: the listener waits for the
-    voice, which takes twice as long beside the engine, and not for more text.
+    voice, which takes twice as long beside the engine, and not for more text. It rests while its reply is held, too.
     """
 
     handles = (Transcript, ReplyHeard, SpeechStarted, InterimTranscript)
@@ -123,8 +124,9 @@ class LMHandler(BaseHandler):
             nonlocal rested
             rested = rested or on_shared_thread()  # the voice would be waiting for this thread
             rested = rested or not self.context.records.wait_for_voice(message.attempt, LONGEST_REST_S)
-            return live()
+            return unheld()
 
+        unheld = resting(self.context.turns, message.attempt, live)
         try:
             for text in self._engine.stream(self._session, self.context.chat, message.text, wanted):
                 yield from map(sentence, pieces.feed(hidden.feed(text)))

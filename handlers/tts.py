@@ -20,6 +20,7 @@ from utils.audio.quiet_start import QuietStart
 from utils.audio.samples import PcmAudio
 from utils.audio.wire import REPLY_RATE
 from utils.conversation.messages import Message, ReplyAudio, Sentence
+from utils.conversation.rest import resting
 from utils.system.engine_thread import Live
 from utils.text.voice_text import VoiceText
 
@@ -65,7 +66,8 @@ class TTSHandler(BaseHandler):
             self._attempt, self._start, self._left_out = message.attempt, QuietStart(), set()
         spoken = self._engine.reading.read(message.spoken, self._note) if message.spoken.strip() else ""
         if spoken.strip():
-            with contextlib.closing(self._engine.stream(spoken, live)) as stream:
+            wanted = resting(self.context.turns, message.attempt, live)
+            with contextlib.closing(self._engine.stream(spoken, wanted)) as stream:
                 for samples in map(self._start.without, stream):
                     for start in range(0, len(samples), BLOCK):
                         yield ReplyAudio(message.attempt, samples[start : start + BLOCK], text, False, goes_on)

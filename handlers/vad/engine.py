@@ -23,8 +23,8 @@ LONGEST_PART_S = 28.0  # Whisper hears 30 s at once; the turn goes on in the nex
 # score says no, it judges once more: short words ("No, wait.") sound complete only with more silence after them.
 JUDGE_MS = (96, 192)
 # A sound over a reply that is shorter is often no word ("uh", "mm-hm"). What it was is asked in the first short pause,
-# for the reply is silent until that is known.
-SHORT_MS = 500
+# for the reply is silent until that is known; only then, whether the turn is over.
+SHORT_MS = 1_000
 
 
 class VADEngine:
@@ -60,7 +60,7 @@ class VADEngine:
         self.max_pause_ms = max(max_pause_ms, min_silence_ms)
         self.turn_thresh = turn_thresh
         self.speculative_silence_ms = speculative_silence_ms if speculative_silence_ms < min_silence_ms else 0.0
-        self.judge_marks = {mark for mark in (*JUDGE_MS, min_silence_ms) if mark <= min(max(JUDGE_MS), min_silence_ms)}
+        self._judge_marks = {mark for mark in (*JUDGE_MS, min_silence_ms) if mark <= min(max(JUDGE_MS), min_silence_ms)}
         self._smart_turn = _load_smart_turn(turn_detection, turn_model_name)
         self._segmenter_options: dict[str, Any] = {
             "frame_ms": FRAME_MS,
@@ -68,7 +68,7 @@ class VADEngine:
             "min_silence_ms": min_silence_ms,
             "min_speech_ms": min_speech_ms,
             "max_speech_ms": min(max_speech_ms, LONGEST_PART_S * 1000 - 2 * speech_pad_ms),
-            "marks": {*self.judge_marks, self.speculative_silence_ms, min_silence_ms} - {0.0},
+            "marks": {*self._judge_marks, self.speculative_silence_ms, min_silence_ms} - {0.0},
         }
         self.model.step(np.zeros(self.model.frame, dtype=np.float32), self.model.initial_state())  # warm-up
         if self._smart_turn is not None:
@@ -77,6 +77,11 @@ class VADEngine:
     def doubt_ms(self, voiced_ms: float) -> float:
         """After so much silence it is asked what a sound over a reply was. voiced_ms: how much of it was voiced."""
         return min(JUDGE_MS[0], self.min_silence_ms) if voiced_ms < SHORT_MS else self.min_silence_ms
+
+    def marks_to_judge(self, voiced_ms: float, over_reply: bool) -> set[float]:
+        """After how much silence it is judged whether the turn is over. See `doubt_ms`."""
+        urgent = {self.doubt_ms(voiced_ms)} if over_reply and voiced_ms < SHORT_MS else set()
+        return self._judge_marks - urgent or self._judge_marks
 
     def segmenter(self) -> Segmenter:
         """A segmenter for one conversation."""

@@ -186,11 +186,11 @@ class VADHandler(BaseHandler):
 
     def _pause(self, event: Paused) -> Iterator[Message]:
         """The turn may be over: ask, and begin to answer. Over a reply, its words tell whether it is over."""
-        if event.marks & self._engine.judge_marks:
+        marks, over_reply = event.marks, self.context.turns.reply_is_held()
+        if marks & self._engine.marks_to_judge(event.voiced_ms, over_reply):
             self._ask(event)
         if self._speculative is not None:
             return
-        marks, over_reply = event.marks, self.context.turns.reply_is_held()
         if not over_reply:
             usual_ms = self.context.interim.usual_ms()
             wanted = self._engine.speculative_silence_ms in marks and self._speculation.pause(usual_ms)

@@ -15,6 +15,9 @@ class Draft:
     tokens: tuple[int, ...] = ()
     """Of the checkpoint's vocabulary."""
 
+    doubtful: bool = field(default=False, compare=False)
+    """It is said over a reply, so that it may be no speech."""
+
     beginning: Beginning | None = field(default=None, compare=False)
     """What the encoder has made of the beginning of the speech."""
 

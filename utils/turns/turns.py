@@ -194,6 +194,11 @@ class Turns:
         with self._changed:
             return not self._changed.wait_for(lambda: self.state(attempt) is not State.PLAYING, max(0.0, seconds))
 
+    def wait_while_held(self, attempt: int, seconds: float) -> bool:
+        """Wait while the attempt is held, at most so long. False: it still is."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self.state(attempt) is not State.HELD, seconds)
+
     # --- ends
 
     def finish(self, attempt: int, plays_until: float = float("-inf")) -> bool:
