@@ -7,7 +7,7 @@ from __future__ import annotations
 from utils.system.engine_thread import Live, on_shared_thread
 from utils.turns.turns import Turns
 
-LONGEST_REST_S = 1.0  # a recogniser that needs longer is slow on its own account
+LONGEST_REST_S = 5.0  # a recogniser that needs longer is slow on its own account
 
 
 def resting(turns: Turns, attempt: int, live: Live) -> Live:
