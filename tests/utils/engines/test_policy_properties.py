@@ -124,6 +124,8 @@ def test_no_committed_job_starves(scene):
 @EXAMPLES
 @given(scenes())
 def test_speculation_never_begins_while_a_committed_job_could(scene):
+    """So on a device that makes one step at a time, at most one delays it: the one that is being made when it comes."""
+
     def watch(device, grant):
         if any(map(device.committed, grant.jobs)):
             return
@@ -131,35 +133,6 @@ def test_speculation_never_begins_while_a_committed_job_could(scene):
         assert all(device.talkers[n].kind.lane in device.running for n in waiting)
 
     SimulatedDevice(*scene, watch=watch).run()
-
-
-@EXAMPLES
-@given(scenes())
-def test_a_committed_job_waits_for_at_most_one_speculative_step(scene):
-    """On a device that makes one step at a time. Committed ones may come before it as well; that is urgency."""
-    _, everybody, step_s = scene
-    device = SimulatedDevice(Capacity(1), everybody, step_s).run()
-    speculative = [made for made in device.steps if not any(_was_committed(device, n, made) for n in made.grant.jobs)]
-    for made in device.steps:
-        for number in made.grant.jobs:
-            if _was_committed(device, number, made):
-                waited = device.lives[number].waited[_step_number(device, number, made)]
-                beside = [
-                    other
-                    for other in speculative
-                    if made.began_at - waited < other.ended_at and other.began_at < made.began_at
-                ]
-                assert len(beside) <= 1
-
-
-def _step_number(device, number, made):
-    own = [other for other in device.steps if number in other.grant.jobs]
-    return own.index(made)
-
-
-def _was_committed(device, number, made):
-    talker = device.talkers[number]
-    return talker.demand.committed or (talker.commits_at is not None and talker.commits_at <= made.began_at)
 
 
 @EXAMPLES
