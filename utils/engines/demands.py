@@ -136,6 +136,10 @@ class Demand:
         """Of what nobody waits for yet, and may never be used."""
         return cls(asked_at, committed=False)
 
+    def further(self, runs_dry_at: float) -> Demand:
+        """The same job's next demand: it has been heard, and there is something to hear until then."""
+        return replace(self, need=Need.PLAYING, due_at=runs_dry_at - DRY_MARGIN_S)
+
     def commit(self) -> Demand:
         """The same, no longer speculative."""
         return replace(self, committed=True)

@@ -180,9 +180,11 @@ class Policy:
     # --- the choice
 
     def _next(self, now: float) -> Grant | None:
-        idle = [job for job in self._active.values() if not job.running and self._is_idle(job.plan.kind.lane)]
         free = self._capacity.units - sum(self._capacity.of(step.grant.kind) for step in self._steps.values())
-        if not idle or free <= 0:
+        if free <= 0:
+            return None
+        idle = [job for job in self._active.values() if not job.running and self._is_idle(job.plan.kind.lane)]
+        if not idle:
             return None
         load = self._load()
         past = load.slack_s(load.jobs, now) < 0
