@@ -125,10 +125,11 @@ def test_lanes_load_beside_each_other(scheduler):
 def test_a_lane_that_loads_does_not_hold_the_device(scheduler):
     """Not even where a job waits for it."""
     loading, voice, release = scheduler.lane("lm"), scheduler.lane("tts"), threading.Event()
-    loading.submit(lambda: release.wait(DEADLINE_S))
+    load = loading.submit(lambda: release.wait(DEADLINE_S))
     join = on_a_thread(lambda: loading.run(counting(1), plan(loading), Demand.first(-9.0)))
     wait_until(lambda: scheduler.figures().ready == 1, "its job")
     assert voice.run(counting(3), plan(voice), NEVER_DUE) == 3
+    assert not load.done()
     release.set()
     join()
 
