@@ -122,9 +122,12 @@ class Demand:
         return cls(asked_at, asked_at + FIRST_S, Need.FIRST, after_s=after_s)
 
     @classmethod
-    def speech(cls, asked_at: float, runs_dry_at: float) -> Demand:
-        """Of more audio for a listener who has something to hear until `runs_dry_at`."""
-        return cls(asked_at, runs_dry_at - DRY_MARGIN_S, Need.PLAYING)
+    def speech(cls, asked_at: float, runs_dry_at: float, after_s: float = 0.0) -> Demand:
+        """Of more audio for a listener who has something to hear until `runs_dry_at`.
+
+        after_s: what the voice takes to begin the next sentence, which is not a job yet.
+        """
+        return cls(asked_at, runs_dry_at - DRY_MARGIN_S, Need.PLAYING, after_s=after_s)
 
     @classmethod
     def text(cls, asked_at: float, voice_runs_out_at: float, after_s: float = 0.0) -> Demand:

@@ -19,7 +19,7 @@ from utils.engines.demands import DRY_MARGIN_S, Capacity, Demand, Need, Order, P
 from utils.engines.figures import Figures, History, StepMade
 from utils.engines.urgency import JobState, Load
 
-PATIENCE_S = 2.0
+PATIENCE_S = 5.0
 GUARD_EVERY = 8
 
 

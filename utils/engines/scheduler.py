@@ -30,8 +30,8 @@ from utils.system.engine_thread import EngineClosed
 Watch = Callable[[StepMade], None]
 
 
-def _watch_nothing(_: StepMade) -> None:
-    return
+def watch_nothing(_: StepMade) -> None:
+    """Nobody wants to know."""
 
 
 class Scheduler:
@@ -45,7 +45,7 @@ class Scheduler:
         costs: StepEstimate | None = None,
         order: Order = Order.LATEST_START,
         max_wait_s: float = float("inf"),
-        watch: Watch = _watch_nothing,
+        watch: Watch = watch_nothing,
     ) -> None:
         """clock: seconds; that of the demands. max_wait_s: how long a first output may take, before `admits` is false.
         watch: is told of each step, on a lane's thread; it must not wait."""

@@ -6,14 +6,11 @@ import threading
 
 import pytest
 
-from tests.utils.engines.test_scheduler import Gate, on_a_thread
+from tests.utils.engines.fake_work import NEVER_DUE, Gate, on_a_thread
 from tests.waiting import DEADLINE_S, wait_until
-from utils.engines.demands import Capacity, Demand, Part, Plan
+from utils.engines.demands import Demand, Part, Plan
 from utils.engines.job import Terms
-from utils.engines.scheduler import Scheduler
 from utils.engines.work import Stepped
-
-NEVER_DUE = Demand(0.0)
 
 
 class Row:
@@ -53,13 +50,6 @@ class Voice:
 
     def stream(self, row, terms=None):
         return self.lane.stream(row, Plan(self.prompt, 2), Demand(0.0, 1e9), terms)
-
-
-@pytest.fixture
-def scheduler():
-    made = Scheduler(Capacity(1))
-    yield made
-    assert made.close(DEADLINE_S)
 
 
 @pytest.fixture

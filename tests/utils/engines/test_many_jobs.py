@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.utils.engines.test_scheduler import on_a_thread
+from tests.utils.engines.fake_work import on_a_thread
 from tests.waiting import DEADLINE_S, wait_until
 from utils.engines.demands import Capacity, Demand, Need, Part, Plan
 from utils.engines.job import Terms

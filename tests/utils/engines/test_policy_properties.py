@@ -85,9 +85,8 @@ def test_no_job_that_somebody_takes_is_left_over(scene):
     device = SimulatedDevice(*scene).run()
     for talker, life in zip(device.talkers, device.lives, strict=True):
         taken = talker.takes_every is not None or talker.room >= talker.outputs
-        if taken and talker.cancelled_at is None and device.policy.demand(0) is None:
+        if taken and talker.cancelled_at is None:
             assert len(life.made) == talker.outputs
-        assert life.made == sorted(life.made)
 
 
 @EXAMPLES
