@@ -2,7 +2,7 @@
 
 Most engines write it as a generator that yields after each step:
 
-    def reply(...) -> Steps[str, None]:
+    def reply(prompt: list[int]) -> Steps[str, None]:
         for block in blocks(prompt):
             read(block)
             yield Stepped(plan=Plan(token, steps=8))
