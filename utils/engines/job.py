@@ -36,8 +36,9 @@ class Terms(Generic[T]):
     """The size of an item."""
 
     plays_s: Callable[[T], float] | None = None
-    """How many seconds an item keeps the listener (or, of a text, the voice) busy. With it, the next output is due when
-    that is over, counted from when the first item was there. `Stream.runs_dry` corrects it."""
+    """How many seconds of sound an item is. With it, the next output is due when the listener has heard those before,
+    counted from when the first was there. `Stream.runs_dry` corrects it. Text is due by its sentences: see
+    `Demand.text` and `Stream.ask`."""
 
 
 class Job(Generic[T]):

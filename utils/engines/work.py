@@ -10,6 +10,9 @@ Most engines write it as a generator that yields after each step:
             yield Stepped([text_of(next_token())])
 
 A step waits for nothing: neither for a listener nor for another job. Steps, and `close`, run on the lane's thread.
+
+Between two steps of a job come steps of others, on the same engine. So what the engine keeps for the last step only,
+such as logits, has to be used in that step: what is read and the choice of the next token are one step.
 """
 
 from __future__ import annotations

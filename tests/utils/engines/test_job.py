@@ -10,8 +10,11 @@ from concurrent.futures import CancelledError
 import pytest
 
 from tests.utils.engines.fake_work import NEVER_DUE, Gate, counting, on_a_thread, plan
-from tests.waiting import DEADLINE_S
+from tests.waiting import DEADLINE_S, wait_until
+from utils.engines.costs import MeasuredSteps
+from utils.engines.demands import Capacity, Demand
 from utils.engines.job import Terms
+from utils.engines.scheduler import Scheduler
 from utils.engines.work import Stepped, one_step
 from utils.system.engine_thread import Abandoned
 
@@ -140,3 +143,30 @@ def test_a_work_that_fails_to_close_is_logged_and_the_lane_goes_on(lane, caplog)
     assert list(lane.stream(gate, plan(lane), NEVER_DUE)) == ["gate"]
     assert lane.run(counting(2), plan(lane), NEVER_DUE) == 2
     assert "could not be closed" in caplog.text
+
+
+class Collecting(MeasuredSteps):
+    """Drops a stream in the midst of a decision, as the garbage collector may."""
+
+    def __init__(self):
+        super().__init__()
+        self.streams = []
+
+    def step_s(self, kind, batch):
+        while self.streams:
+            self.streams.pop().close()
+        return super().step_s(kind, batch)
+
+
+def test_a_stream_that_is_collected_in_the_midst_of_a_decision():
+    costs, closed = Collecting(), threading.Event()
+    scheduler = Scheduler(Capacity(1), costs=costs)
+    lane = scheduler.lane("tts")
+    stream = lane.stream(counting(10, closed), plan(lane), NEVER_DUE, Terms(room=1))
+    assert next(stream) == 0
+    wait_until(lambda: scheduler.figures().parked == 1, "parking")
+    costs.streams.append(stream)
+    assert lane.run(counting(3), plan(lane), Demand.first(0.0)) == 3
+    assert closed.wait(DEADLINE_S)
+    assert (scheduler.figures().ready, scheduler.figures().parked) == (0, 0)
+    assert scheduler.close(DEADLINE_S)
