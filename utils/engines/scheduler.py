@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -26,6 +27,8 @@ from utils.engines.lane import Chore, Lane, Outcome, close_work
 from utils.engines.policy import Grant, Policy
 from utils.engines.work import Stepped
 from utils.system.engine_thread import EngineClosed
+
+logger = logging.getLogger(__name__)
 
 Watch = Callable[[StepMade], None]
 
@@ -162,7 +165,10 @@ class Scheduler:
             made = self._finish(grant, jobs, outcomes)
         for job, outcome in zip(jobs, outcomes, strict=True):
             _end(job, outcome)
-        self._watch(made)
+        try:
+            self._watch(made)
+        except Exception:
+            logger.exception("a step could not be told of")
 
     def _finish(self, grant: Grant, jobs: list[Job[Any]], outcomes: list[Outcome]) -> StepMade:
         now = self._clock()

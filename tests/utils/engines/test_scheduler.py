@@ -133,3 +133,11 @@ def test_each_step_is_told():
     assert scheduler.figures().lateness[Part.TTS].median_s > 0
     assert scheduler.admits()
     assert scheduler.close(DEADLINE_S)
+
+
+def test_a_watch_that_fails_does_not_end_the_lane(caplog):
+    scheduler = Scheduler(Capacity(1), watch={}.__getitem__)
+    lane = scheduler.lane("tts")
+    assert lane.run(counting(3), plan(lane), NEVER_DUE) == 3
+    assert scheduler.close(DEADLINE_S)
+    assert "could not be told of" in caplog.text
