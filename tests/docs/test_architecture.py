@@ -21,7 +21,8 @@ HYPOTHETICAL = {"handlers/my/engine.py", "handlers/my/handler.py", "arguments/my
 OURS = {
     "turn", "attempt", "live", "commit", "confirm", "discard", "superseded", "speculative", "spared", "revised",
     "in doubt", "doubtful", "hold", "false interruption", "part", "interim transcript", "memo", "session", "stage",
-    "engine", "engine thread", "lead", "silence window",
+    "engine", "engine thread", "lead", "silence window", "job", "step", "lane", "parked", "urgency", "latest start",
+    "past capacity", "admission",
 }  # fmt: skip
 THE_FIELD_S = {
     "utterance", "VAD", "onset", "endpointing", "barge-in", "backchannel", "prefill", "time to first audio",

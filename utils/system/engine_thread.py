@@ -49,6 +49,38 @@ def _one(_: object) -> float:
     return 1.0
 
 
+def as_future(job: Callable[[], T], live: Live) -> tuple[Future[T], Callable[[], None]]:
+    """A future, and what sets it. A job that nobody wants any more when its turn comes is not started."""
+    future: Future[T] = Future()
+
+    def work() -> None:
+        if not live():
+            future.cancel()
+        if not future.set_running_or_notify_cancel():
+            return
+        try:
+            future.set_result(job())
+        except BaseException as error:
+            future.set_exception(error)
+
+    return future, work
+
+
+def result_of(future: Future[T], live: Live, thread: threading.Thread) -> T:
+    """Wait for what `thread` makes of the future. Raises CancelledError when `live` turns false, EngineClosed when the
+    thread has ended, and what the job raises."""
+    while True:
+        try:
+            return future.result(timeout=WATCH_S)
+        except FutureTimeout:
+            if future.done():  # it ended just now, or raised a TimeoutError of its own
+                return future.result()
+            if not live():
+                raise CancelledError from None
+            if not thread.is_alive():
+                raise EngineClosed(thread.name) from None
+
+
 class EngineThread:
     """Runs jobs one after another on a daemon thread, so that a load that hangs can't keep the process alive.
 
@@ -70,32 +102,11 @@ class EngineThread:
         Raises CancelledError when `live` becomes false. The caller then goes on at once. The job ends later (it should
         ask `live` too), and its result is dropped. Raises EngineClosed after `close`.
         """
-        future = self.submit(job, live)
-        while True:
-            try:
-                return future.result(timeout=WATCH_S)
-            except FutureTimeout:
-                if future.done():  # it ended just now, or raised a TimeoutError of its own
-                    return future.result()
-                if not live():
-                    raise CancelledError from None
-                if not self._thread.is_alive():
-                    raise EngineClosed(self._thread.name) from None
+        return result_of(self.submit(job, live), live, self._thread)
 
     def submit(self, job: Callable[[], T], live: Callable[[], bool] = always) -> Future[T]:
         """Queue `job` and return at once. A job that nobody wants any more when its turn comes is not started."""
-        future: Future[T] = Future()
-
-        def work() -> None:
-            if not live():
-                future.cancel()
-            if not future.set_running_or_notify_cancel():
-                return
-            try:
-                future.set_result(job())
-            except BaseException as error:
-                future.set_exception(error)
-
+        future, work = as_future(job, live)
         with self._lock:
             if self._closed:
                 raise EngineClosed(self._thread.name)
