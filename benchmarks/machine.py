@@ -53,7 +53,8 @@ def beside(name: str) -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         for _ in range(terms.busy):
             with on_its_cores(name):
-                process = subprocess.Popen([sys.executable, "-c", BUSY])
+                # In a session of its own, like another program: Linux shares the processor among sessions.
+                process = subprocess.Popen([sys.executable, "-c", BUSY], start_new_session=True)
             stack.callback(process.wait)
             stack.callback(process.kill)
         yield

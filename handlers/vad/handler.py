@@ -66,7 +66,7 @@ class VADHandler(BaseHandler):
         self._more_from: float | None = None  # voiced_ms: since then the user makes a sound that may hold no words
         self._interim: InterimRequests | None = None
         if engine.speculative_silence_ms:
-            self._interim = InterimRequests(self.context, self._audio, self._segmenter)
+            self._interim = InterimRequests(self.context, self._audio, self._segmenter, engine.min_silence_ms)
 
     def process(self, message: InputAudio | InputGap | InputEnded, live: Live) -> Iterator[Message]:
         if isinstance(message, InputAudio):

@@ -23,24 +23,27 @@ from utils.turns.interim import InterimTiming
 class InterimRequests:
     """One conversation's. Fed frame by frame: `hear` before the segmenter, `messages` after it."""
 
-    def __init__(self, context: Context, audio: TurnAudio, segmenter: Segmenter) -> None:
+    def __init__(self, context: Context, audio: TurnAudio, segmenter: Segmenter, window_ms: float) -> None:
+        """window_ms: the silence at the end of a turn."""
+        self._window_ms = window_ms
         self._context = context
         self._audio = audio
         self._segmenter = segmenter
         self._timing = InterimTiming(FRAME_MS)
         self._quiet = False
         self._number: int | None = None  # of the newest request, while it has all the words that were said
+        self._waits = False  # for the end of a quiet moment: a request then has all the words, or would have had them
         self._voiced_ms = 0.0  # of the speech, when that was made
 
     def hear(self, quiet: bool) -> None:
         """The next frame comes. quiet: its level is that of silence."""
         self._quiet = quiet
         if not quiet:
-            self._number = None
+            self._miss()
 
     def forget(self) -> None:
         """Other speech begins."""
-        self._number = None
+        self._number, self._waits = None, False
 
     def messages(self) -> Iterator[InterimAudio]:
         """What is to be transcribed now, if anything is.
@@ -49,10 +52,13 @@ class InterimRequests:
         """
         start, voiced_ms = self._segmenter.start, self._segmenter.voiced_ms
         if voiced_ms - self._voiced_ms > STILL_VOICED_MS:
-            self._number = None
+            self._miss()
         interim, turns = self._context.interim, self._context.turns
         now = self._timing.feed(self._quiet, self._segmenter.speaking, interim.every_ms())
-        if not now or start is None or not interim.pays():
+        if not now or start is None:
+            return
+        self._waits, self._voiced_ms = self._quiet, voiced_ms
+        if not interim.pays(self._window_ms):
             return
         over_reply = turns.reply_is_heard()
         if over_reply and not (self._quiet and turns.reply_is_held()):
@@ -60,12 +66,23 @@ class InterimRequests:
         audio = self._audio.up_to_now(start)
         if len(audio) <= LONGEST_PART_S * STT_RATE:
             number = interim.begin()
-            self._number, self._voiced_ms = (number if self._quiet else None), voiced_ms
+            self._number = number if self._quiet else None
             yield InterimAudio(number, turns.next_turn(), audio, over_reply)
 
     def number(self) -> int | None:
         """The request that has the words of an utterance that ends now; None where none has, and then no request is
         wanted any more."""
+        self._settle(right=True)
         if self._number is None:
             self._context.interim.drop()  # it would only keep the utterance waiting
         return self._number
+
+    def _miss(self) -> None:
+        """More is said."""
+        self._settle(right=False)
+        self._number = None
+
+    def _settle(self, right: bool) -> None:
+        if self._waits:
+            self._context.interim.settle(right)
+        self._waits = False

@@ -94,3 +94,20 @@ def test_a_slow_machine_has_no_time_for_it():
     user = speaker()
     user.world.context.interim.took(10_000.0)
     assert not kinds(user.hear(frames(*SPEECH, *SILENCE)), InterimAudio)
+
+
+def test_a_slow_machine_finds_out_that_its_user_pauses_only_at_the_end():
+    user = speaker()
+    for _ in range(8):
+        user.world.context.interim.took(3_000.0)
+        messages = user.hear(frames(*SPEECH, *SILENCE))
+        user.turns.finish(kinds(messages, Utterance)[-1].attempt)
+    assert kinds(user.hear(frames(*SPEECH, *SILENCE)), InterimAudio)
+
+
+def test_pauses_in_mid_speech_speak_against_it():
+    user = speaker()
+    user.world.context.interim.took(1_000.0)
+    asked = [len(kinds(user.hear(frames(*SPEECH, 0.0)), InterimAudio)) for _ in range(12)]
+    assert asked[0] == 1
+    assert asked[-1] == 0

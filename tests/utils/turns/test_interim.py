@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from utils.turns.interim import EVERY_MS, LONGEST_MS, InterimResults, InterimTiming
+from utils.turns.interim import EVERY_MS, InterimResults, InterimTiming
 
 FRAME_MS = 32.0
 
@@ -26,28 +26,42 @@ def test_no_number_is_used_twice():
     assert len({ahead.begin() for _ in range(100)}) == 100
 
 
+WINDOW_MS = 250.0
+
+
 @pytest.mark.parametrize(
-    ("took", "pays"),
+    ("took", "outcomes", "pays"),
     [
-        ([], True),
-        ([LONGEST_MS], True),
-        ([LONGEST_MS + 1], False),
-        ([100, 100, 9_000], True),
-        ([9_000, 9_000, 10], False),
+        ([], [], True),  # nothing is known
+        ([100], [False] * 8, False),  # it never has all the words
+        ([100], [True] + [False] * 7, True),  # once in eight times is enough: 17 and 8 ms
+        ([600], [], True),  # a slow machine
+        ([600], [True, False] * 4, True),
+        ([1_500], [True] + [False] * 7, False),  # 42 ms are gained, and 125 lost
+        ([2_000], [], True),
+        ([3_000], [], False),
+        ([3_000], [True] * 8, True),  # somebody who pauses only at the end
+        ([100, 100, 9_000], [], True),  # a slow moment
+        ([9_000, 9_000, 10], [], False),
     ],
 )
-def test_a_machine_that_is_too_slow_makes_none(took, pays):
-    ahead = InterimResults()
+def test_they_are_made_where_they_gain_more_than_they_cost(took, outcomes, pays):
+    interim = InterimResults()
     for milliseconds in took:
-        ahead.took(milliseconds)
-    assert ahead.pays() is pays
+        interim.took(milliseconds)
+    for right in outcomes:
+        interim.settle(right)
+    assert interim.pays(WINDOW_MS) is pays
 
 
-def test_a_slow_moment_is_forgotten():
-    ahead = InterimResults()
+def test_what_was_long_ago_is_forgotten():
+    interim = InterimResults()
     for milliseconds in [9_000.0] * 5 + [100.0] * 3:
-        ahead.took(milliseconds)
-    assert ahead.pays()
+        interim.took(milliseconds)
+    for right in [False] * 8 + [True] * 8:
+        interim.settle(right)
+    assert interim.pays(WINDOW_MS)
+    assert interim.usual_ms() == 100.0
 
 
 @pytest.mark.parametrize(("took", "every"), [(0, EVERY_MS), (100, EVERY_MS), (400, 1_600)])
