@@ -1,7 +1,8 @@
 """The typed messages that the queues between stages carry. Nothing else travels there.
 
-    receiver ─ InputAudio, InputGap, InputEnded ─▶ VAD ─ SpeechStarted, InterimAudio, SpeechPart, Utterance ─▶ STT
-             ─ SpeechStarted, InterimTranscript, Transcript ─▶ LM ─ Sentence, ReplyEnd ─▶ TTS
+    receiver ─ InputAudio, InputGap, InputEnded ─▶ VAD
+             ─ ReplyHeard, SpeechStarted, InterimAudio, SpeechPart, Utterance ─▶ STT
+             ─ ReplyHeard, SpeechStarted, InterimTranscript, Transcript ─▶ LM ─ Sentence, ReplyEnd ─▶ TTS
              ─ ReplyAudio, ReplyEnd ─▶ sender
 
 A stage passes on every message that it does not handle itself, unchanged and in order (`InputEnded`, `ReplyEnd`).
