@@ -14,6 +14,7 @@ from benchmarks.parler_reference.client import Case
 from handlers.parler.chunks import LARGEST
 from handlers.parler.handler import ParlerTTSHandler
 from handlers.tts import AHEAD
+from tests.fakes import Surroundings
 from tests.parler_checkpoint import DELAY, HOP, SHORT_FRAMES, steps_of
 from tests.waiting import wait_until
 from utils.audio.wire import to_pcm
@@ -211,8 +212,7 @@ def test_closing_the_stream_stops_at_the_next_step(engine, steps):
 
 
 def test_closing_process_closes_the_stream(engine, steps):
-    handler = ParlerTTSHandler(None, None, None)
-    handler.setup(engine)
+    handler = Surroundings().stage(ParlerTTSHandler, engine)
     with steps.paused_at(60):
         messages = handler.process(Sentence(1, TEXT, TEXT), always)
         assert next(messages).text == TEXT
