@@ -1,4 +1,4 @@
-"""How long the answer takes after two seconds of speech, and after eight: the work that is left must not grow.
+"""How long the answer takes after two seconds of speech, and after nine: the work that is left must not grow.
 
 python -m benchmarks.turn_lengths [--rounds 5] [--machine quiet] [config.json and options of s2s_pipeline.py]
 

@@ -85,9 +85,9 @@ class LMHandler(BaseHandler):
     as its first clause is.
 
     When a reply has been heard, and while the user speaks, the engine reads what is known of the next prompt: the
-    history, which may have lost its oldest part, then the interim transcript. Once
-    the first piece of the reply is out, the engine rests until the voice has begun on it: the listener waits for the
-    voice, which takes twice as long beside the engine, and not for more text. It rests while its reply is held, too.
+    history, which may have lost its oldest part, then the interim transcript. Once the first piece of the reply is out,
+    the engine rests until the voice has begun on it: the listener waits for the voice, which takes twice as long beside
+    the engine, and not for more text. It rests while its reply is held, too.
     """
 
     handles = (Transcript, ReplyHeard, SpeechStarted, InterimTranscript)

@@ -19,7 +19,15 @@ from handlers.base import BaseHandler
 from utils.audio.levels import speech_level
 from utils.audio.samples import FloatAudio
 from utils.conversation.dialogue import Dialogue, Overlap, Sound
-from utils.conversation.messages import InterimAudio, InterimTranscript, Message, SpeechPart, Transcript, Utterance
+from utils.conversation.messages import (
+    InterimAudio,
+    InterimTranscript,
+    Message,
+    ReplyHeard,
+    SpeechPart,
+    Transcript,
+    Utterance,
+)
 from utils.system.engine_thread import Live
 
 
@@ -58,7 +66,7 @@ class STTHandler(BaseHandler):
     An interim transcript is the utterance's, where no sound has followed it.
     """
 
-    handles = (InterimAudio, SpeechPart, Utterance)
+    handles = (ReplyHeard, InterimAudio, SpeechPart, Utterance)
 
     def setup(self, engine: STTEngine) -> None:
         self._engine = engine
@@ -68,7 +76,11 @@ class STTHandler(BaseHandler):
         self._parts: list[str] = []  # the words of this turn's earlier parts
         self._memo = engine.new_memo()  # of the audio after those
 
-    def process(self, message: InterimAudio | SpeechPart | Utterance, live: Live) -> Iterator[Message]:
+    def process(self, message: ReplyHeard | InterimAudio | SpeechPart | Utterance, live: Live) -> Iterator[Message]:
+        if isinstance(message, ReplyHeard):
+            self._memo = self._engine.new_memo()  # it may be large, and what it is of is mostly answered
+            yield message
+            return
         if message.turn != self._turn:
             self._turn, self._parts, self._memo = message.turn, [], self._engine.new_memo()
         if isinstance(message, InterimAudio):

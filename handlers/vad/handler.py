@@ -250,6 +250,8 @@ class VADHandler(BaseHandler):
         self._speculative = self._more_from = None
         self._verdict.forget()
         self._speculation.settle(right=True)
+        if self._interim is not None:
+            self._interim.stop()
         if speculative is not None and turns.commit(speculative.number):
             self._log_end(self._audio.take(event), event)
             self.context.records.turn_over(turns.number_of(speculative.number), score)

@@ -72,10 +72,13 @@ class InterimRequests:
     def number(self) -> int | None:
         """The request that has the words of an utterance that ends now; None where none has, and then no request is
         wanted any more."""
-        self._settle(right=True)
         if self._number is None:
             self._context.interim.drop()  # it would only keep the utterance waiting
         return self._number
+
+    def stop(self) -> None:
+        """The speech is over."""
+        self._settle(right=True)
 
     def _miss(self) -> None:
         """More is said."""

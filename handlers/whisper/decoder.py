@@ -89,8 +89,8 @@ class GreedyDecoder:
     def decode(self, states: torch.Tensor, limit: int, live: Live, draft: Sequence[int], halt: Halt) -> Decoded:
         """What was said in the encoder's states [1, n, width], in up to `limit` tokens.
 
-        draft: a guess at them; it changes nothing but the time. halt: asked at each token whether what
-        there is should go no further. Raises CancelledError when `live` turns false.
+        draft: a guess at them. It saves time, and is kept where another token is as likely. halt: asked at each token
+        whether what there is should go no further. Raises CancelledError when `live` turns false.
         """
         prompt = list(self._prompt.tokens)
         limit = min(limit, self._longest - len(prompt))

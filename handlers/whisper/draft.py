@@ -30,8 +30,7 @@ class Draft:
     def begin_with(self, tokens: Sequence[int]) -> None:
         """What was heard so far, should it be broken off; what stands here already may go on after that."""
         heard = tuple(tokens)
-        if self.tokens[: len(heard)] != heard:
-            self.tokens = heard
+        self.tokens = heard + self.tokens[len(heard) :]
 
     def divided(self) -> list[Draft]:
         """Those of the two halves. The first half begins with the words with which the whole began."""

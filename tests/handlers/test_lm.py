@@ -21,6 +21,7 @@ from utils.conversation.messages import (
 )
 from utils.text.speakable_text import CODE
 from utils.turns.chat import Chat
+from utils.turns.turns import Turns
 
 WORDS = "What is the capital of France?"
 
@@ -197,3 +198,23 @@ def test_a_voice_that_never_begins_is_not_waited_for(monkeypatch, long_reply):
 def test_what_has_no_effect_on_sampling_is_named(caplog, options, sampled, line):
     assert samples(options) is sampled
     assert caplog.messages == ([] if line is None else [line])
+
+
+@pytest.fixture
+def rests(monkeypatch):
+    """The attempts during whose hold the making of the reply rested."""
+    found = []
+    monkeypatch.setattr(Turns, "wait_while_held", lambda self, attempt, seconds: found.append(attempt) or True)
+    return found
+
+
+def test_the_model_rests_while_its_reply_is_held(rests):
+    class Asking(Engine):
+        def stream(self, session, chat, user_text, live):
+            assert live()
+            yield "Yes."
+
+    world = Surroundings()
+    attempt = world.transcribed()
+    world.process(world.stage(SecondLMHandler, Asking()), [Transcript(attempt, 1, WORDS)])
+    assert rests == [attempt]

@@ -12,7 +12,14 @@ import pytest
 
 from handlers.stt import STTHandler
 from tests.fakes import RunningStage, Surroundings
-from utils.conversation.messages import InterimAudio, InterimTranscript, SpeechPart, Transcript, Utterance
+from utils.conversation.messages import (
+    InterimAudio,
+    InterimTranscript,
+    ReplyHeard,
+    SpeechPart,
+    Transcript,
+    Utterance,
+)
 from utils.turns.turns import State
 
 AUDIO = np.zeros(1_600, dtype=np.float32)
@@ -210,7 +217,19 @@ def test_what_was_heard_ahead_over_a_reply_settles_at_once_what_the_sound_was(te
     attempt = world.turns.begin()
     assert world.process(stage, [Utterance(attempt, 2, AUDIO, 0.0, speculative=True, interim=number)]) == []
     assert engine.texts == []
+    assert engine.over_reply == [True]
     assert world.turns.state(reply) is State.PLAYING
+
+
+def test_when_a_reply_has_been_heard_what_helped_to_understand_it_goes_and_the_parts_of_a_turn_stay():
+    world, engine = Surroundings(), Engine("One.", "Two.", "Three.")
+    stage = world.stage(SecondSTTHandler, engine)
+    attempt, number = world.committed(), world.context.interim.begin()
+    out = world.process(stage, [SpeechPart(1, AUDIO), InterimAudio(number, 1, AUDIO), ReplyHeard()])
+    assert out[-1] == ReplyHeard()
+    (transcript,) = world.process(stage, [Utterance(attempt, 1, AUDIO, 0.0)])
+    assert transcript.text == "One. Three."
+    assert engine.remembered == [(), (), ()]
 
 
 def test_what_was_heard_ahead_in_silence_is_heard_again_over_a_reply():

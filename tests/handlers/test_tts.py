@@ -11,6 +11,7 @@ from utils.conversation.messages import Sentence
 from utils.text.speakable_text import CODE
 from utils.text.voice_text import CODE_PHRASES, VoiceText
 from utils.turns.chat import SpokenSentence, heard_text
+from utils.turns.turns import Turns
 
 SOUND = np.full(4_410, 9_000, dtype=np.int16)
 
@@ -90,3 +91,17 @@ def test_how_much_was_heard_counts_the_models_text():
     samples = sum(sentence.samples for sentence in sentences)
     assert heard_text(sentences, samples) == "It costs $1,234. 你好 Yes. "
     assert heard_text(sentences, sentences[0].samples) == "It costs $1,234. "
+
+
+def test_the_voice_rests_while_its_reply_is_held(monkeypatch):
+    class Asking(Engine):
+        def stream(self, text, live):
+            assert live()
+            yield SOUND
+
+    rests = []
+    monkeypatch.setattr(Turns, "wait_while_held", lambda self, attempt, seconds: rests.append(attempt) or True)
+    world = Surroundings()
+    attempt = world.transcribed()
+    world.process(world.stage(SecondTTSHandler, Asking()), [Sentence(attempt, "Yes.", "Yes.")])
+    assert rests == [attempt]

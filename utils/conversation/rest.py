@@ -7,7 +7,8 @@ from __future__ import annotations
 from utils.system.engine_thread import Live, on_shared_thread
 from utils.turns.turns import Turns
 
-LONGEST_REST_S = 5.0  # a recogniser that needs longer is slow on its own account
+# A recogniser that needs longer is slow on its own account. The model's thread does nothing else in the meantime.
+LONGEST_REST_S = 2.0
 
 
 def resting(turns: Turns, attempt: int, live: Live) -> Live:

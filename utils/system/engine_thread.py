@@ -180,14 +180,15 @@ class _Channel(Generic[T]):
 
     def emit(self, item: T) -> None:
         size = self._size(item)
-        with self._changed:
-            while self._items and self._waiting + size > self._room and self.wanted():
+        while self.wanted():  # it may wait, so it is asked without the lock
+            with self._changed:
+                if not self._items or self._waiting + size <= self._room:
+                    self._items.append(item)
+                    self._waiting += size
+                    self._changed.notify_all()
+                    return
                 self._changed.wait(WATCH_S)
-            if not self.wanted():
-                raise Abandoned
-            self._items.append(item)
-            self._waiting += size
-            self._changed.notify_all()
+        raise Abandoned
 
     def end(self, _: Future[None]) -> None:
         with self._changed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from tests.handlers.vad.test_handler import frames
 from tests.handlers.vad.test_turn_taking import SILENCE, SPEECH, Speaker
@@ -111,3 +112,35 @@ def test_pauses_in_mid_speech_speak_against_it():
     asked = [len(kinds(user.hear(frames(*SPEECH, 0.0)), InterimAudio)) for _ in range(12)]
     assert asked[0] == 1
     assert asked[-1] == 0
+
+
+def test_a_pause_after_which_the_user_goes_on_was_no_hit():
+    user = speaker()
+    user.hear(frames(*SPEECH, *PAUSE))  # an attempt begins
+    interim = user.world.context.interim
+    assert list(interim._outcomes) == []
+    user.hear(frames(*SPEECH))
+    assert list(interim._outcomes) == [False]
+    user.hear(frames(*SILENCE))
+    assert list(interim._outcomes) == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("voiced_ms", "over_reply", "marks"),
+    [
+        (200, False, {96, 192, 250}),
+        (200, True, {192, 250}),  # what the sound was is more urgent
+        (990, True, {192, 250}),
+        (1_000, True, {96, 192, 250}),
+    ],
+)
+def test_the_end_of_a_turn_is_judged_after_the_sound_over_a_reply(voiced_ms, over_reply, marks):
+    engine = speaker(min_silence_ms=250.0).engine
+    expected = {mark for mark in marks if mark in engine.marks_to_judge(0, False)}
+    assert engine.marks_to_judge(voiced_ms, over_reply) == expected
+    assert (96 in expected) == (not over_reply or voiced_ms >= 1_000)
+
+
+def test_where_there_is_one_mark_it_is_judged_there():
+    engine = speaker(min_silence_ms=64.0, speculative_silence_ms=32.0).engine
+    assert engine.marks_to_judge(200, True) == engine.marks_to_judge(200, False) == {64.0}

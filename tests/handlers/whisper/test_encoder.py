@@ -119,3 +119,28 @@ def test_it_stops_between_layers(tiny_en, features, spoken):
     asked = iter([True, True, False])
     with pytest.raises(CancelledError):
         WindowEncoder(tiny_en.model.encoder).encode_more(features(spoken), lambda: next(asked), None, 5.0)
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("start", [0, 1, 2, 100])
+def test_places_are_the_same_from_wherever_they_are_read(tiny_en, features, spoken, start):
+    encoder, found = WindowEncoder(tiny_en.model.encoder), features(spoken)
+    torch.testing.assert_close(encoder._places_of(found, start), encoder._places_of(found)[:, start:])
+
+
+@torch.inference_mode()
+def test_next_to_what_was_kept_the_states_are_as_right_as_elsewhere(tiny_en, features, spoken):
+    encoder = WindowEncoder(tiny_en.model.encoder)
+    _, beginning = hear(encoder, features, spoken[: 4 * RATE])
+    seam = beginning.states.shape[1]
+    states, whole = hear(encoder, features, spoken, beginning)[0], hear(encoder, features, spoken)[0]
+    alike = torch.nn.functional.cosine_similarity(states, whole, dim=2)[0]
+    assert alike[seam - 3 : seam + 3].min() > 0.95
+
+
+@torch.inference_mode()
+def test_a_beginning_only_grows(tiny_en, features, spoken):
+    encoder = WindowEncoder(tiny_en.model.encoder)
+    _, long = hear(encoder, features, spoken[: 4 * RATE])
+    _, again = hear(encoder, features, spoken[: int(3.6 * RATE)], long)
+    assert again.states.shape == long.states.shape or torch.equal(again.states, long.states[:, : again.states.shape[1]])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -10,6 +11,7 @@ from tests.fakes import Surroundings
 from utils.conversation import rest
 from utils.conversation.rest import resting
 from utils.system.engine_thread import EngineThread
+from utils.turns.turns import State
 
 
 @pytest.fixture
@@ -29,9 +31,18 @@ def held(world):
 def asked(world, attempt, end):
     """What `wanted` says that was asked during the hold, which `end` ends."""
     wanted = resting(world.turns, attempt, lambda: world.turns.live(attempt))
+    began = threading.Event()
+    wait = world.turns.wait_while_held
+
+    def wait_while_held(number, seconds):
+        began.set()
+        return wait(number, seconds)
+
+    world.turns.wait_while_held = wait_while_held
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(wanted)
-        assert not waiting.done()
+        assert began.wait(30)
+        assert world.turns.state(attempt) is State.HELD
         end()
         return waiting.result(30)
 
