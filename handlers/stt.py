@@ -93,6 +93,7 @@ class STTHandler(BaseHandler):
 
     def _transcribe_interim(self, message: InterimAudio, live: Live) -> Iterator[Message]:
         interim = self.context.interim
+        interim.take(message.number)
 
         def wanted() -> bool:
             return live() and interim.wanted(message.number)

@@ -58,7 +58,7 @@ class InterimRequests:
         if not now or start is None:
             return
         self._waits, self._voiced_ms = self._quiet, voiced_ms
-        if not interim.pays(self._window_ms):
+        if not (interim.has_room() and interim.pays(self._window_ms)):
             return
         over_reply = turns.reply_is_heard()
         if over_reply and not (self._quiet and turns.reply_is_held()):

@@ -309,3 +309,14 @@ def test_where_it_breaks_the_utterance_is_transcribed_all_the_same(caplog):
         stage.inbox.put(Utterance(attempt, 1, AUDIO, 0.0, interim=number))
         assert stage.outbox.get() == Transcript(attempt, 1, "Hello.")
     assert "SecondSTTHandler failed on InterimAudio" in caplog.text
+
+
+def test_a_request_is_taken_whether_it_is_wanted_or_not():
+    world = Surroundings()
+    stage, interim = world.stage(SecondSTTHandler, Engine("Hello.")), world.context.interim
+    first, second = interim.begin(), interim.begin()
+    assert not interim.has_room()
+    world.process(stage, [InterimAudio(first, 1, AUDIO)])
+    assert interim.has_room()
+    world.process(stage, [InterimAudio(second, 1, AUDIO)])
+    assert interim.has_room()

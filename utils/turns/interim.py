@@ -13,6 +13,7 @@ REMEMBERED = 5  # transcriptions
 REMEMBERED_PAUSES = 8  # of which it is counted whether the words before them were all
 EXPECTED_HITS = 0.5  # before anything is known
 STEP_SHARE = 0.1  # of a transcription: one that is needed waits so long for one that is not wanted any more
+MOST_WAITING = 2  # requests that nobody has begun on: they hold all audio of the turn, and only the newest is wanted
 EVERY_MS = 500.0  # of speech without a pause: then another interim result is asked for, at the earliest
 SHARE = 0.25  # of the time, the most that interim results may take in such speech
 
@@ -21,7 +22,8 @@ class InterimResults:
     """One conversation's requests, and how long its transcriptions take. All methods may be called from any thread."""
 
     def __init__(self) -> None:
-        self._last = 0
+        self._last = 0  # request
+        self._taken = 0  # the newest one that the recogniser has come to
         self._wanted: int | None = None
         self._took_ms: deque[float] = deque(maxlen=REMEMBERED)
         self._outcomes: deque[bool] = deque(maxlen=REMEMBERED_PAUSES)
@@ -31,6 +33,14 @@ class InterimResults:
         self._last += 1
         self._wanted = self._last
         return self._last
+
+    def take(self, number: int) -> None:
+        """The recogniser has come to this request, whether it is wanted or not."""
+        self._taken = number
+
+    def has_room(self) -> bool:
+        """Whether another request may be made. There is none while the recogniser is busy with something long."""
+        return self._last - self._taken < MOST_WAITING
 
     def drop(self) -> None:
         """No request is wanted any more."""

@@ -9,7 +9,7 @@ from handlers.vad.handler import VADEngine, VADHandler
 from handlers.vad.turn_audio import STT_RATE
 from tests.fakes import Surroundings
 from utils.audio.resampling import resample
-from utils.conversation.messages import InputAudio, InputEnded, InputGap, SpeechPart, Utterance
+from utils.conversation.messages import InputAudio, InputEnded, InputGap, InterimAudio, SpeechPart, Utterance
 
 OPTIONS = {
     "thresh": 0.3, "sample_rate": 16_000, "min_silence_ms": 250.0, "min_speech_ms": 120.0,
@@ -20,7 +20,12 @@ OPTIONS = {
 
 
 class Vad:
-    """The real handler, fed in blocks with the time at which each would have come."""
+    """The real handler, fed in blocks with the time at which each would have come.
+
+    recognises: a recogniser takes each request for an interim transcript at once.
+    """
+
+    recognises = True
 
     def __init__(self, model=None, **options) -> None:
         self.world = Surroundings()
@@ -36,6 +41,8 @@ class Vad:
             samples = np.asarray(audio[start : start + block], dtype=np.float32)
             self.world.clock.advance(len(samples) / self.rate)
             out += self.world.process(self.stage, [InputAudio(samples, self.world.clock())])
+            if self.recognises and (asked := [message for message in out if isinstance(message, InterimAudio)]):
+                self.world.context.interim.take(asked[-1].number)
         return out
 
     def silence(self, seconds: float) -> list:

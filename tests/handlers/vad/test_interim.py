@@ -8,6 +8,7 @@ import pytest
 from tests.handlers.vad.test_handler import frames
 from tests.handlers.vad.test_turn_taking import SILENCE, SPEECH, Speaker
 from utils.conversation.messages import InterimAudio, Utterance
+from utils.turns.interim import MOST_WAITING
 
 PAUSE = [0.0] * 2
 AUDIO = np.zeros(1_600, dtype=np.float32)
@@ -144,3 +145,12 @@ def test_the_end_of_a_turn_is_judged_after_the_sound_over_a_reply(voiced_ms, ove
 def test_where_there_is_one_mark_it_is_judged_there():
     engine = speaker(min_silence_ms=64.0, speculative_silence_ms=32.0).engine
     assert engine.marks_to_judge(200, True) == engine.marks_to_judge(200, False) == {64.0}
+
+
+def test_while_the_recogniser_is_busy_no_more_than_two_requests_wait():
+    user = speaker()
+    user.recognises = False
+    requests = kinds(user.hear(frames(*[*SPEECH, 0.0] * 6)), InterimAudio)
+    assert len(requests) == MOST_WAITING
+    user.world.context.interim.take(requests[0].number)
+    assert len(kinds(user.hear(frames(*SPEECH, 0.0)), InterimAudio)) == 1
