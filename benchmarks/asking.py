@@ -145,6 +145,14 @@ def ask(client: LiveClient, server: Server, question: str, audio: FloatAudio) ->
     return Turn(question, heard, (heard_at - spoken_at) * 1_000, quiet_start_s * 1_000, gaps, metrics)
 
 
+def wrong_words(said: str, heard: str) -> int:
+    """The words to change, add or remove to make one of the other."""
+    import jiwer
+
+    found = jiwer.process_words(" ".join(words(said)), " ".join(words(heard)))
+    return found.substitutions + found.deletions + found.insertions
+
+
 def words(text: str) -> list[str]:
     """In small letters, without punctuation."""
     return re.findall(r"[a-z0-9']+", text.lower())

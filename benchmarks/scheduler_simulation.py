@@ -1,11 +1,11 @@
-"""How many people one card serves, in simulation: the server's scheduling policy, with step times from a table.
+"""How many people one card serves, in simulation: our scheduling policy, with step times from a table.
 
 python -m benchmarks.scheduler_simulation [--table my_card.json] [--plot out/streams.png]
 
-The policy is the one that the server runs. People, engines and the card are simulated: each person asks, hears an
-answer of 20 to 80 tokens to its end, thinks for 1 to 5 s and asks again. The step times are those of
-`benchmarks/step_times.json`, which says of each whether it was measured or assumed: copy it and edit it for another
-card. Two orders are compared, over the same people:
+The policy is that of `utils/engines/`, which the server does not use yet. People, engines and the card are simulated:
+each person asks, hears an answer of 20 to 80 tokens to its end, thinks for 1 to 5 s and asks again. The step times are
+those of `benchmarks/step_times.json`, which says of each whether it was measured or assumed: copy it and edit it for
+another card. Two orders are compared, over the same people:
 
     latest start   the policy's own: due time less the work left
     first come     jobs as they come, each until its listener has enough
@@ -106,10 +106,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         found[order] = {
             people: figures(card, people, order, options.seconds, options.seed) for people in sorted(options.streams)
         }
-        rows = [
-            [str(people), *("-" if cell is None else str(cell) for cell in row.values())]
-            for people, row in found[order].items()
-        ]
+        rows = [[str(people), *map(_cell, row.values())] for people, row in found[order].items()]
         print(f"\n{order.value}: p95 of gaps is 0 up to {most_without_gaps(found[order])} people")
         print(table([["people", *COLUMNS], *rows]), flush=True)
     if options.plot:

@@ -28,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # also when it is 
 
 import numpy as np
 
-from benchmarks.asking import QUESTIONS
+from benchmarks.asking import QUESTIONS, words, wrong_words
 from benchmarks.report import print_json, table
 from utils.audio.samples import FloatAudio
 from utils.models.bundled_voice import BundledVoice
@@ -118,21 +118,6 @@ def no_speech(rng: np.random.Generator) -> Iterator[Sound]:
             yield Sound(kind, "", samples.astype(np.float32))
 
 
-def words(text: str) -> list[str]:
-    """Lower case, without punctuation."""
-    return "".join(letter if letter.isalnum() or letter in " '" else " " for letter in text.lower()).split()
-
-
-def errors(said: Sequence[str], heard: Sequence[str]) -> int:
-    """The words to change, add or remove to make one of the other (Levenshtein)."""
-    row = list(range(len(heard) + 1))
-    for place, word in enumerate(said, 1):
-        previous, row[0] = row[0], place
-        for column, other in enumerate(heard, 1):
-            previous, row[column] = row[column], min(previous + (word != other), row[column] + 1, row[column - 1] + 1)
-    return row[-1]
-
-
 def load(thread: EngineThread, model: str) -> Any:
     """The engine, in the dtype that it chooses itself."""
     from handlers.whisper.engine import WhisperEngine
@@ -162,12 +147,12 @@ def hear(engine: Any, sounds: Sequence[Sound], windows: Sequence[float]) -> dict
 
 def figures(sounds: Sequence[Sound], heard: Heard, whole: Heard) -> dict[str, float]:
     """What the module's docstring lists, for one window."""
-    spoken = [(words(sound.said), words(text)) for sound, text in zip(sounds, heard.texts, strict=True) if sound.said]
-    wrong = sum(errors(said, text) for said, text in spoken)
+    spoken = [(sound.said, text) for sound, text in zip(sounds, heard.texts, strict=True) if sound.said]
+    wrong = sum(wrong_words(said, text) for said, text in spoken)
     return {
         "same": sum(a == b for a, b in zip(heard.texts, whole.texts, strict=True)),
         "of": len(sounds),
-        "wrong_words_percent": round(100 * wrong / sum(len(said) for said, _ in spoken), 2),
+        "wrong_words_percent": round(100 * wrong / sum(len(words(said)) for said, _ in spoken), 2),
         "lost": sum(not text for _, text in spoken),
         "false_texts": sum(bool(text) for sound, text in zip(sounds, heard.texts, strict=True) if not sound.said),
         "again": heard.again,

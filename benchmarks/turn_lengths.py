@@ -18,7 +18,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # also when it is run as a file
 
 from benchmarks import machine
-from benchmarks.asking import Turn, ask, words
+from benchmarks.asking import Turn, ask, wrong_words
 from benchmarks.command_line import parse_with_server
 from benchmarks.latency import start, summarize
 from benchmarks.report import print_json, summary_table
@@ -89,17 +89,6 @@ def measure(rounds: int, server_arguments: Sequence[str], terms: str) -> tuple[R
         length: round(sum(len(spoken[text]) for text in texts) / len(texts) / 16_000, 1)
         for length, texts in QUESTIONS.items()
     }
-
-
-def wrong_words(asked: str, heard: str) -> int:
-    """Words that were missed, misheard or invented: the edit distance."""
-    before = list(range(len(words(heard)) + 1))
-    for row, wanted in enumerate(words(asked), 1):
-        now = [row]
-        for column, got in enumerate(words(heard), 1):
-            now.append(min(before[column] + 1, now[-1] + 1, before[column - 1] + (wanted != got)))
-        before = now
-    return before[-1]
 
 
 if __name__ == "__main__":

@@ -27,6 +27,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: not item.path.stem.startswith(LONG))
 
 
+@pytest.fixture
+def server(running):
+    """The file's `running` server. Nothing of one test is left for the next one: neither a conversation nor figures to
+    be written."""
+    yield running
+    running.wait_until_idle()
+
+
 @pytest.fixture(scope="session")
 def say():
     """say(text) → float32 [n], 16 kHz: the bundled Piper voice, speaking."""

@@ -47,13 +47,6 @@ def running(tmp_path_factory):
         yield server
 
 
-@pytest.fixture
-def server(running):
-    """The server. Nothing of one test is left for the next one: neither a conversation nor figures to be written."""
-    yield running
-    running.wait_until_idle()
-
-
 @pytest.fixture(scope="module")
 def answer(running, say):
     """answer(question) → what the server made of it. Each question is asked once, by the test that needs it first."""

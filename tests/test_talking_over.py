@@ -30,13 +30,6 @@ def running(tmp_path_factory):
         yield server
 
 
-@pytest.fixture
-def server(running):
-    """The server. Nothing of one test is left for the next one: neither a conversation nor figures to be written."""
-    yield running
-    running.wait_until_idle()
-
-
 @pytest.fixture(scope="module")
 def interrupted(running, say):
     """Two turns of one conversation are over and written: a story, and the question that has interrupted it."""

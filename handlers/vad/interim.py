@@ -33,7 +33,7 @@ class InterimRequests:
         self._quiet = False
         self._number: int | None = None  # of the newest request, while it has all the words that were said
         self._waits = False  # for the end of a quiet moment: a request then has all the words, or would have had them
-        self._voiced_ms = 0.0  # of the speech, when that was made
+        self._voiced_ms = 0.0  # of the speech, when a request was or would have been made last
 
     def hear(self, quiet: bool) -> None:
         """The next frame comes. quiet: its level is that of silence."""

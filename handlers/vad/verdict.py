@@ -23,7 +23,7 @@ class Verdict:
 
     @property
     def wanted(self) -> bool:
-        """It may be asked for: it is not under way, and was not found to be over already."""
+        """It may be asked: no answer is under way, and none has said that the turn is over."""
         return self._coming is None and (self.score is None or self.score < self._engine.turn_thresh)
 
     def ask(self, audio: FloatAudio, stretch: int, live: Live) -> bool:
@@ -32,7 +32,7 @@ class Verdict:
         return self._coming is not None
 
     def came(self) -> bool:
-        """It has become known since it was asked for last, or since this was."""
+        """Whether the answer has just come. True once for each."""
         if self._coming is None or not self._coming.done():
             return False
         self.score, self._coming = self._result(self._coming), None

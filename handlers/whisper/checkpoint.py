@@ -16,6 +16,7 @@ import torch
 from transformers import PreTrainedConfig, WhisperFeatureExtractor, WhisperForConditionalGeneration, WhisperTokenizer
 from transformers.models.whisper.tokenization_whisper import LANGUAGES, TASK_IDS
 
+from handlers.whisper.encoder import PLACES_A_SECOND
 from utils.audio.samples import FloatAudio
 from utils.models.load_errors import UnusableModel
 from utils.models.model_folder import fault_of
@@ -23,7 +24,6 @@ from utils.models.progress_bars import hide_loading_bars
 
 RATE = 16_000  # Hz
 WINDOW_S = 30  # what Whisper hears at once
-PLACES_A_SECOND = 50  # of the encoder
 TIMESTAMPS = 1501  # tokens after <|notimestamps|>, for 0.00 to 30.00 s
 MULTILINGUAL_VOCABULARY = 51_865  # tokens; English-only checkpoints have 51,864
 START, NO_TIMESTAMPS = "<|startoftranscript|>", "<|notimestamps|>"

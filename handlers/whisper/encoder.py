@@ -27,8 +27,12 @@ LEVELS_KEPT = 4  # tiny.en: 10 MB each
 # The states of places that have heard so much of what follows them change little with more of it: of 37 recordings of
 # 2.5 to 27 s, heard as they grew, tiny.en understood 36 in the same words (19 of 782 words wrong, and 20 in one go).
 LOOK_AHEAD_S = 2.0
-STEP_PLACES = 25  # half a second: of a beginning that is kept, so that there are few lengths of what is read
 PLACES_A_SECOND = 50
+STEP_PLACES = 25  # half a second: of a beginning that is kept, so that there are few lengths of what is read
+
+
+KeysAndValues = tuple[torch.Tensor, torch.Tensor]
+"""Of some places in one layer, each [1, heads, places, width / heads]."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +42,8 @@ class Beginning:
     features: torch.Tensor
     """Its log-mel features, [1, bins, 2 * places]: the speech is the same where it has the same."""
 
-    layers: list[tuple[torch.Tensor, torch.Tensor]]
-    """(keys, values) of each layer, [1, heads, places, width / heads]."""
+    layers: list[KeysAndValues]
+    """Of each layer."""
 
     states: torch.Tensor
     """What the encoder gives out, [1, places, width]."""
@@ -49,8 +53,8 @@ class Beginning:
 class Silence:
     """A whole window of it."""
 
-    layers: list[tuple[torch.Tensor, torch.Tensor]]
-    """(keys, values) of each layer, [1, heads, places, width / heads]."""
+    layers: list[KeysAndValues]
+    """Of each layer."""
 
     states: torch.Tensor
     """What the encoder gives out, [1, places, width]."""
@@ -92,18 +96,15 @@ class WindowEncoder:
             beginning = self._nothing(features)
         known = beginning.states.shape[1]
         states = self._places_of(pad(features, (0, 2), value=level), known)[:, : length - known]
+        keep = max(known, int((speech_s - LOOK_AHEAD_S) * PLACES_A_SECOND) // STEP_PLACES * STEP_PLACES)
         layers = []
         for layer, before, (keys, values) in zip(self._encoder.layers, beginning.layers, silence.layers, strict=True):
             stop_unless(live)
-            states, *own = _through(layer, states, before, (keys[:, :, length:], values[:, :, length:]))
-            layers.append((own[0], own[1]))
+            after = keys[:, :, length:], values[:, :, length:]
+            states, *own = _through(layer, states, before, after)
+            layers.append(_joined(before, (own[0][:, :, : keep - known], own[1][:, :, : keep - known])))
         states = torch.cat([beginning.states, self._encoder.layer_norm(states)], 1)
-        keep = max(known, int((speech_s - LOOK_AHEAD_S) * PLACES_A_SECOND) // STEP_PLACES * STEP_PLACES)
-        kept = Beginning(
-            features[:, :, : 2 * keep].clone(),
-            [(keys[:, :, :keep].clone(), values[:, :, :keep].clone()) for keys, values in layers],
-            states[:, :keep].clone(),
-        )
+        kept = Beginning(features[:, :, : 2 * keep].clone(), layers, states[:, :keep].clone())
         return torch.cat([states, silence.states[:, length:]], 1), kept if keep else None
 
     def _places_of(self, features: torch.Tensor, start: int = 0) -> torch.Tensor:
@@ -143,6 +144,12 @@ class WindowEncoder:
         return Silence(layers, self._encoder.layer_norm(states))
 
 
+def _joined(*parts: KeysAndValues) -> KeysAndValues:
+    """Of all their places."""
+    keys, values = zip(*parts, strict=True)
+    return torch.cat(keys, 2), torch.cat(values, 2)
+
+
 def _begins_with(features: torch.Tensor, beginning: Beginning) -> bool:
     """Whether these are features of the same speech. One that has become louder has another floor."""
     before = beginning.features
@@ -152,20 +159,14 @@ def _begins_with(features: torch.Tensor, beginning: Beginning) -> bool:
 
 
 def _through(
-    layer: Any, states: torch.Tensor, *others: tuple[torch.Tensor, torch.Tensor]
+    layer: Any, states: torch.Tensor, *others: KeysAndValues
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """(states, keys, values) after a layer of the encoder. others: keys and values of the places before and after these
-    states. The keys and values that are returned are those of the places before them and their own."""
+    """(states, keys, values) after a layer of the encoder. others: of other places, to be attended to besides."""
     attention, normal = layer.self_attn, layer.self_attn_layer_norm(states)
     queries, keys, values = (
         heads(attention, project(normal)) for project in (attention.q_proj, attention.k_proj, attention.v_proj)
     )
-    for before in others[:1]:
-        keys, values = torch.cat([before[0], keys], 2), torch.cat([before[1], values], 2)
-    all_keys, all_values = keys, values
-    for after in others[1:]:
-        all_keys, all_values = torch.cat([keys, after[0]], 2), torch.cat([values, after[1]], 2)
-    found = scaled_dot_product_attention(queries, all_keys, all_values)
+    found = scaled_dot_product_attention(queries, *_joined((keys, values), *others))
     states = states + attention.out_proj(found.transpose(1, 2).reshape(states.shape))
     states = states + layer.fc2(layer.activation_fn(layer.fc1(layer.final_layer_norm(states))))
     if states.dtype == torch.float16:  # as Transformers does, against overflows

@@ -41,6 +41,7 @@ LONG = list(range(100, 140))
         ([7, *LONG[1:]], LONG, 5),  # from the beginning
         ([*LONG[:5], 7, *LONG[6:20], 8, *LONG[21:]], LONG, 7),  # twice
         ([*LONG[:5], *range(12), *LONG[6:]], LONG, 16),  # a whole phrase
+        ([*LONG[:5], *range(12), *LONG[17:]], LONG, 15),  # a whole phrase instead of another
         (list(range(40)), LONG, 41),  # nothing of it
     ],
 )
